@@ -1,0 +1,34 @@
+/* `make bench`: measured rates and times, as rows of build/bench.csv. */
+#ifndef CS_MICRO_H
+#define CS_MICRO_H
+
+#include <stdint.h>
+
+/* One measurement: `run(context)` does the work once and returns how much of `unit` it was. */
+typedef struct micro_case {
+    const char *group, *name;
+    int threads;
+    const char *unit;   /* "networks_per_s": work / seconds; "ms": milliseconds per run      */
+    const char *note;   /* e.g. GFLOP/s, may be NULL                                         */
+} micro_case;
+
+typedef double (*micro_work)(void *context);
+
+/* Times `work` in `repeats` rounds of at least min_seconds each and adds a row (median, min, max).
+ * If unit ends in "_per_s" the value is work/seconds, if it is "ms" milliseconds per call. */
+void micro_measure(const micro_case *c, micro_work work, void *context, int repeats,
+                   double min_seconds);
+/* Adds a row measured elsewhere. */
+void micro_row(const micro_case *c, double median, double min, double max);
+
+/* Monotonic seconds. */
+double micro_now(void);
+/* Only groups named on the command line run; all if none is named. */
+int micro_wanted(const char *group);
+
+/* One function per file bench_*.c, listed in benches.def. */
+#define MICRO_BENCH(name) void bench_##name(void);
+#include "benches.def"
+#undef MICRO_BENCH
+
+#endif
