@@ -7,6 +7,7 @@
 
 #include "cosearch/dataset.h"
 #include "cosearch/space.h"
+#include "cosearch/train.h"
 
 typedef struct cs_task cs_task;
 typedef struct cs_sink cs_sink;     /* checkpoint bytes out */
@@ -39,6 +40,10 @@ cs_fidelity cs_task_fidelity(const cs_task *task);
 
 /* Stream `name` of the run's `method` root; the same pointer for the same name. */
 cs_rng *cs_task_rng(cs_task *task, const char *stream);
+
+/* The run's engine. Products a method does through it (a controller, a supernet) are counted by the
+ * same MAC meter and charged to the search like training is. Owned by the task. */
+cs_engine *cs_task_engine(cs_task *task);
 
 /* Metered; each returns CS_STOP once a budget is spent, and keeps doing so. */
 cs_status cs_hw_query(cs_task *task, const cs_design *design, cs_hw_metrics *out);
