@@ -82,8 +82,10 @@ static cs_status feed(loader *ld, const char *name, const char *bytes, size_t n,
         }
         at += length;
         if (ld->bad_line && at < n && status == CS_OK)
-            status = cs_fail(err, CS_EFORMAT, "%s:%zu: row has another number of fields than the "
-                             "header (%zu)", name, ld->bad_line, ld->n_cols);
+            status = cs_fail(err, CS_EFORMAT,
+                             "%s:%zu: row has another number of fields than the "
+                             "header (%zu)",
+                             name, ld->bad_line, ld->n_cols);
     }
     if (status == CS_OK && csv_fini(&parser, on_field, on_row, ld) != 0)
         *torn = true;

@@ -7,11 +7,11 @@
 /* A table read whole: a header and rows of the same number of fields. */
 typedef struct cs_csv {
     size_t n_cols, n_rows;
-    const char **header; /* [n_cols]                                                      */
-    const char **cell;   /* [n_rows * n_cols], row-major                                  */
-    size_t *line;        /* [n_rows] line in the file, 1-based                            */
+    const char **header; /* [n_cols] */
+    const char **cell;   /* [n_rows * n_cols], row-major */
+    size_t *line;        /* [n_rows] line in the file, 1-based */
     bool torn;           /* the last line had no line end or too few fields: it was dropped */
-    char *arena;         /* owns every text                                               */
+    char *arena;         /* owns every text */
 } cs_csv;
 
 /* CS_EIO if unreadable, CS_EFORMAT for an empty file, a row of the wrong length (other than the
@@ -25,8 +25,8 @@ int cs_csv_column(const cs_csv *csv, const char *name);
 const char *cs_csv_cell(const cs_csv *csv, size_t row, int column);
 
 /* Row writer: builds one line in a cs_text; the caller writes it with one write(). */
-void cs_csv_add_text(cs_text *row, const char *value);        /* always quoted; NULL: empty    */
-void cs_csv_add_double(cs_text *row, double value, int digits); /* %.*g; NaN and Inf: empty    */
+void cs_csv_add_text(cs_text *row, const char *value);          /* always quoted; NULL: empty */
+void cs_csv_add_double(cs_text *row, double value, int digits); /* %.*g; NaN and Inf: empty */
 void cs_csv_add_u64(cs_text *row, uint64_t value);
 void cs_csv_add_empty(cs_text *row);
 void cs_csv_end_row(cs_text *row); /* replaces the trailing comma by LF */

@@ -15,9 +15,9 @@
 
 /* Constraints on the DESIGN; +Inf (max) or 0 (min) when absent. */
 typedef struct cs_limits {
-    double dsp_max, bram_max; /* DSP slices, 18-Kbit block RAMs (FPGA)                    */
-    double fps_min;           /* images per second (FPGA)                                 */
-    double edp_max_js, latency_max_s, energy_max_j, area_max_mm2; /* ASIC                  */
+    double dsp_max, bram_max; /* DSP slices, 18-Kbit block RAMs (FPGA) */
+    double fps_min;           /* images per second (FPGA) */
+    double edp_max_js, latency_max_s, energy_max_j, area_max_mm2; /* ASIC */
 } cs_limits;
 
 #define CS_LIMITS_NONE                                                                             \
@@ -35,29 +35,29 @@ enum {
 };
 
 typedef struct cs_hw_metrics {
-    double dsp, bram;    /* slices; 18-Kbit blocks. Fractional in published models           */
-    double fps;          /* steady-state images per second                                   */
-    double latency_s;    /* one image through the accelerator                                */
-    double energy_j;     /* per image                                                        */
-    double edp_js;       /* energy per image times latency                                   */
+    double dsp, bram; /* slices; 18-Kbit blocks. Fractional in published models */
+    double fps;       /* steady-state images per second */
+    double latency_s; /* one image through the accelerator */
+    double energy_j;  /* per image */
+    double edp_js;    /* energy per image times latency */
     double area_mm2;
-    double utilization;  /* 0..1: mean busy fraction of the used sub-accelerators            */
-    uint32_t violated;   /* CS_VIOLATES_* under the limits given; 0 = feasible               */
+    double utilization; /* 0..1: mean busy fraction of the used sub-accelerators */
+    uint32_t violated;  /* CS_VIOLATES_* under the limits given; 0 = feasible */
 } cs_hw_metrics;
 
 typedef struct cs_hw_layer_cost {
-    int16_t block;     /* 0-based; -1 stem, -2 head, -3 classifier                          */
+    int16_t block; /* 0-based; -1 stem, -2 head, -3 classifier */
     uint8_t kernel, bits;
     bool depthwise;
-    uint8_t chunk;     /* index into cs_hw_report.chunk                                     */
+    uint8_t chunk; /* index into cs_hw_report.chunk */
     uint16_t cin, cout, out_size, stride, groups;
     uint64_t macs;
     double cycles;
-    double dram_bits;  /* off-chip traffic per image; NaN if the model has none             */
+    double dram_bits; /* off-chip traffic per image; NaN if the model has none */
 } cs_hw_layer_cost;
 
 typedef struct cs_hw_chunk_cost {
-    char name[12];     /* "a0q8"                                                            */
+    char name[12]; /* "a0q8" */
     uint16_t layers;
     double cycles, dsp, bram, dram_bits;
 } cs_hw_chunk_cost;
@@ -65,11 +65,11 @@ typedef struct cs_hw_chunk_cost {
 /* Full breakdown of one evaluation. */
 typedef struct cs_hw_report {
     cs_hw_metrics total;
-    double interval_cycles; /* clock cycles between two images: the bottleneck              */
-    const char *bottleneck; /* name of the slowest chunk, or "dram"; static or in `chunk`   */
+    double interval_cycles; /* clock cycles between two images: the bottleneck */
+    const char *bottleneck; /* name of the slowest chunk, or "dram"; static or in `chunk` */
     size_t n_layers, n_chunks;
-    cs_hw_layer_cost layer[CS_HW_LAYERS_MAX]; /* network order                              */
-    cs_hw_chunk_cost chunk[CS_HW_CHUNKS_MAX]; /* used chunks only                           */
+    cs_hw_layer_cost layer[CS_HW_LAYERS_MAX]; /* network order */
+    cs_hw_chunk_cost chunk[CS_HW_CHUNKS_MAX]; /* used chunks only */
 } cs_hw_report;
 
 /* Group a decision belongs to; methods may treat groups apart. */
@@ -82,35 +82,35 @@ typedef enum cs_group {
 
 /* One decision of a space. */
 typedef struct cs_decision {
-    char name[20];         /* "block3.op", "block3.bits", "a0q4.Tm"                         */
+    char name[20]; /* "block3.op", "block3.bits", "a0q4.Tm" */
     cs_group group;
-    uint16_t n_choices;    /* >= 1                                                          */
-    int16_t cap;           /* index of an earlier decision whose VALUE caps this one's, or -1;
-                              then the allowed choices are a tail of the descending list    */
-    bool ordered;          /* values are numbers with an order (encode as one coordinate)   */
-    const int32_t *value;  /* [n_choices] bits, tile sizes, operator ids; static storage    */
+    uint16_t n_choices;   /* >= 1 */
+    int16_t cap;          /* index of an earlier decision whose VALUE caps this one's, or -1;
+                             then the allowed choices are a tail of the descending list */
+    bool ordered;         /* values are numbers with an order (encode as one coordinate) */
+    const int32_t *value; /* [n_choices] bits, tile sizes, operator ids; static storage */
 } cs_decision;
 
 /* What a model needs to know to lay out its accelerator decisions for a network space. */
 typedef struct cs_hw_context {
-    const int32_t *bits;   /* bitwidths the space offers, ascending                         */
+    const int32_t *bits; /* bitwidths the space offers, ascending */
     size_t n_bits;
-    uint16_t input_size;   /* 32 or 224: selects the tile lists                             */
+    uint16_t input_size; /* 32 or 224: selects the tile lists */
     uint16_t classes;
 } cs_hw_context;
 
 typedef struct cs_solution {
-    double fps;            /* of the solution, by `evaluate`                                */
-    double bound_fps;      /* proven upper bound on any accelerator of this network         */
-    bool proven;           /* the two agree: no better accelerator exists in the space      */
-    uint64_t designs;      /* chunk designs enumerated                                      */
+    double fps;       /* of the solution, by `evaluate` */
+    double bound_fps; /* proven upper bound on any accelerator of this network */
+    bool proven;      /* the two agree: no better accelerator exists in the space */
+    uint64_t designs; /* chunk designs enumerated */
 } cs_solution;
 
 typedef struct cs_hw_model {
-    uint32_t version;      /* bump when any number may move                                 */
-    const char *name;      /* "fpga-chunk"; ":free" marks a free compute mode               */
-    const char *cite;      /* key in docs/references.bib                                    */
-    const char *summary;   /* one line for `cosearch list hw`                               */
+    uint32_t version;    /* bump when any number may move */
+    const char *name;    /* "fpga-chunk"; ":free" marks a free compute mode */
+    const char *cite;    /* key in docs/references.bib */
+    const char *summary; /* one line for `cosearch list hw` */
 
     /* Appends the accelerator decisions to list[0..cap), `cap` fields of the decisions relative
      * to the first accelerator decision; *n is how many. */
@@ -127,7 +127,7 @@ typedef struct cs_hw_model {
                        uint16_t *choice, cs_solution *out, cs_error *err);
 } cs_hw_model;
 
-extern const cs_hw_model *const cs_hw_models[]; /* ends with NULL */
+extern const cs_hw_model *const cs_hw_models[];        /* ends with NULL */
 const cs_hw_model *cs_hw_model_find(const char *name); /* NULL if unknown */
 
 /* Which limits the metrics break (NaN metrics break a limit that is set on them). */

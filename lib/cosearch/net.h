@@ -18,22 +18,22 @@
 #define CS_BITS_FLOAT 32 /* bitwidth that means "not quantised" */
 
 typedef struct cs_block {
-    uint8_t op;                 /* index in the space's operator list                         */
-    uint8_t kernel;             /* depthwise kernel: 3 or 5; 0 for skip                       */
-    uint8_t expansion, groups;  /* 0, 0 for skip                                              */
-    uint8_t stride;             /* 1 or 2                                                     */
-    uint8_t bits;               /* weights and activations of every conv of the block         */
+    uint8_t op;                /* index in the space's operator list */
+    uint8_t kernel;            /* depthwise kernel: 3 or 5; 0 for skip */
+    uint8_t expansion, groups; /* 0, 0 for skip */
+    uint8_t stride;            /* 1 or 2 */
+    uint8_t bits;              /* weights and activations of every conv of the block */
     bool skip;
-    uint16_t cin, cout;         /* channels                                                   */
-    uint16_t in_size, out_size; /* square feature maps, pixels a side                         */
+    uint16_t cin, cout;         /* channels */
+    uint16_t in_size, out_size; /* square feature maps, pixels a side */
 } cs_block;
 
 typedef struct cs_net {
-    uint16_t input_size, input_channels;   /* 32 or 224, 3                                    */
-    uint16_t stem_channels, stem_stride;   /* 3x3 conv                                        */
-    uint16_t stem_size;                    /* side after the stem                             */
+    uint16_t input_size, input_channels; /* 32 or 224, 3 */
+    uint16_t stem_channels, stem_stride; /* 3x3 conv */
+    uint16_t stem_size;                  /* side after the stem */
     uint16_t head_channels, classes;
-    uint8_t edge_bits;                     /* bits at which cost models charge stem, head, FC */
+    uint8_t edge_bits; /* bits at which cost models charge stem, head, FC */
     uint8_t n_blocks;
     cs_block block[CS_BLOCKS_MAX];
 } cs_net;

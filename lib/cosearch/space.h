@@ -14,27 +14,28 @@
 /* A network space (operators, macro-architecture, bitwidths): one const table each. */
 typedef struct cs_net_space {
     uint32_t version;
-    const char *name;            /* "fbnet:cifar", "fbnet:imagenet", "fbnet:micro"           */
-    const char *summary;         /* one line                                                 */
+    const char *name;    /* "fbnet:cifar", "fbnet:imagenet", "fbnet:micro" */
+    const char *summary; /* one line */
     uint16_t input_size, input_channels;
     uint16_t stem_channels, stem_stride, head_channels;
     uint8_t n_blocks;
-    const uint16_t *cout;        /* [n_blocks] output channels                               */
-    const uint8_t *stride;       /* [n_blocks]                                               */
-    const int32_t *ops;          /* [n_ops] operator ids, see cs_op                          */
+    const uint16_t *cout;  /* [n_blocks] output channels */
+    const uint8_t *stride; /* [n_blocks] */
+    const int32_t *ops;    /* [n_ops] operator ids, see cs_op */
     size_t n_ops;
-    const int32_t *bits;         /* [n_bits] ascending                                       */
+    const int32_t *bits; /* [n_bits] ascending */
     size_t n_bits;
 } cs_net_space;
 
 /* One searchable operator. */
 typedef struct cs_op {
-    const char *name;            /* "k3_e1_g2", "skip"                                       */
+    const char *name; /* "k3_e1_g2", "skip" */
     uint8_t kernel, expansion, groups;
     bool skip;
 } cs_op;
 #define CS_OPS_COUNT 9
-extern const cs_op cs_ops[CS_OPS_COUNT]; /* k3_e1 k3_e1_g2 k3_e3 k3_e6 k5_e1 k5_e1_g2 k5_e3 k5_e6 skip */
+/* k3_e1 k3_e1_g2 k3_e3 k3_e6 k5_e1 k5_e1_g2 k5_e3 k5_e6 skip */
+extern const cs_op cs_ops[CS_OPS_COUNT];
 
 extern const cs_net_space *const cs_net_spaces[]; /* ends with NULL */
 const cs_net_space *cs_net_space_find(const char *name);

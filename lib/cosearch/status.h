@@ -8,18 +8,18 @@
 
 typedef enum cs_status {
     CS_OK = 0,
-    CS_DONE = 1,        /* method: converged, do not call step() again                */
-    CS_STOP = 2,        /* harness: a budget is spent; sticky                         */
-    CS_EUSAGE = -1,     /* contract broken, unknown name, value out of range          */
-    CS_ENOMEM = -2,     /* out of memory                                              */
-    CS_EIO = -3,        /* a file could not be read or written                        */
-    CS_EFORMAT = -4,    /* malformed text or file                                     */
-    CS_EOUTSIDE = -5,   /* design is not in the space                                 */
-    CS_ENUMERIC = -6,   /* NaN or Inf where a finite number was required              */
-    CS_EMETHOD = -7,    /* method gave up for its own reason                          */
-    CS_EDATA = -8,      /* a data set or library is missing or damaged (exit code 4)  */
-    CS_EMISMATCH = -9,  /* schema or identity differs, not comparable (exit code 5)   */
-    CS_EINFEASIBLE = -10 /* no design can meet the limits                             */
+    CS_DONE = 1,         /* method: converged, do not call step() again */
+    CS_STOP = 2,         /* harness: a budget is spent; sticky */
+    CS_EUSAGE = -1,      /* contract broken, unknown name, value out of range */
+    CS_ENOMEM = -2,      /* out of memory */
+    CS_EIO = -3,         /* a file could not be read or written */
+    CS_EFORMAT = -4,     /* malformed text or file */
+    CS_EOUTSIDE = -5,    /* design is not in the space */
+    CS_ENUMERIC = -6,    /* NaN or Inf where a finite number was required */
+    CS_EMETHOD = -7,     /* method gave up for its own reason */
+    CS_EDATA = -8,       /* a data set or library is missing or damaged (exit code 4) */
+    CS_EMISMATCH = -9,   /* schema or identity differs, not comparable (exit code 5) */
+    CS_EINFEASIBLE = -10 /* no design can meet the limits */
 } cs_status;
 
 #define CS_TRY(expr)                                                                               \

@@ -11,7 +11,7 @@
 
 typedef struct cs_task cs_task;
 typedef struct cs_sink cs_sink;     /* checkpoint bytes out */
-typedef struct cs_source cs_source; /* and in               */
+typedef struct cs_source cs_source; /* and in */
 
 /* Content and price are set by the profile. */
 typedef enum cs_fidelity { CS_FID_PROXY, CS_FID_SHORT, CS_FID_FULL, CS_FID_COUNT } cs_fidelity;

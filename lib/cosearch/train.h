@@ -22,11 +22,11 @@ typedef struct cs_recipe {
     char id[32];
     uint32_t epochs, batch;
     double lr, lr_end, warmup_epochs;
-    double momentum, weight_decay;  /* SGD, weight decay on every parameter                 */
-    double clip_norm;               /* gradient norm clip; 0 = none                         */
-    double label_smoothing;         /* 0..1                                                 */
-    uint32_t subset;                /* training images used; 0 = all                        */
-    bool augment;                   /* random crop (pad 4) and flip                         */
+    double momentum, weight_decay; /* SGD, weight decay on every parameter */
+    double clip_norm;              /* gradient norm clip; 0 = none */
+    double label_smoothing;        /* 0..1 */
+    uint32_t subset;               /* training images used; 0 = all */
+    bool augment;                  /* random crop (pad 4) and flip */
 } cs_recipe;
 
 /* Source of batches. `epoch_images` is how many images one epoch yields. next() delivers exactly

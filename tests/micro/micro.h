@@ -8,8 +8,8 @@
 typedef struct micro_case {
     const char *group, *name;
     int threads;
-    const char *unit;   /* "networks_per_s": work / seconds; "ms": milliseconds per run      */
-    const char *note;   /* e.g. GFLOP/s, may be NULL                                         */
+    const char *unit; /* "networks_per_s": work / seconds; "ms": milliseconds per run */
+    const char *note; /* e.g. GFLOP/s, may be NULL */
 } micro_case;
 
 typedef double (*micro_work)(void *context);

@@ -94,8 +94,8 @@ int main(int argc, char **argv)
         return 4;
     }
     fputs("group,case,threads,median,min,max,unit,note\n", micro.csv);
-    printf("%-8s %-44s %2s %12s %12s %12s %-16s %s\n", "group", "case", "th", "median", "min", "max",
-           "unit", "note");
+    printf("%-8s %-44s %2s %12s %12s %12s %-16s %s\n", "group", "case", "th", "median", "min",
+           "max", "unit", "note");
 #define MICRO_BENCH(name)                                                                          \
     if (micro_wanted(#name))                                                                       \
         bench_##name();

@@ -6,10 +6,16 @@
  * xoshiro256** from the state 1, 2, 3, 4 (the test of the Rust rand_xoshiro crate). */
 Test(rng, xoshiro_vector)
 {
-    static const uint64_t expected[] = {11520u, 0u, 1509978240u, 1215971899390074240u,
-                                        1216172134540287360u, 607988272756665600u,
-                                        16172922978634559625u, 8476171486693032832u,
-                                        10595114339597558777u, 2904607092377533576u};
+    static const uint64_t expected[] = {11520u,
+                                        0u,
+                                        1509978240u,
+                                        1215971899390074240u,
+                                        1216172134540287360u,
+                                        607988272756665600u,
+                                        16172922978634559625u,
+                                        8476171486693032832u,
+                                        10595114339597558777u,
+                                        2904607092377533576u};
     cs_rng rng = {{1, 2, 3, 4}};
     for (size_t i = 0; i < 10; i++)
         cr_assert_eq(cs_rng_next(&rng), expected[i], "draw %zu", i);

@@ -6,16 +6,16 @@
 
 typedef struct validate_result {
     size_t passed, failed;
-    double worst;           /* worst error seen, in the file's own measure              */
-    char first_miss[256];   /* what failed first, empty if nothing                      */
+    double worst;         /* worst error seen, in the file's own measure */
+    char first_miss[256]; /* what failed first, empty if nothing */
 } validate_result;
 
 /* Compares one file, already read. Returns an error only when the file cannot be used at all. */
 typedef cs_status (*validate_check)(const cs_csv *csv, validate_result *out, cs_error *err);
 
 typedef struct validate_file {
-    const char *path;       /* below the validation folder                               */
-    const char *tolerance;  /* in words, for the report                                  */
+    const char *path;      /* below the validation folder */
+    const char *tolerance; /* in words, for the report */
     validate_check check;
 } validate_file;
 
