@@ -1,63 +1,105 @@
 #!/bin/sh
-# Runs every test and ends with "N passed, N failed". A stage that finds no test fails.
-# Stages: unit (Criterion), validate, and the shell tests of tests/{cli,fault,golden,lint}, each of
-# which prints "ok - WHAT" or "not ok - WHAT" lines.
+# Runs the tests and ends with "N passed, N failed"; exits non-zero on any failure. A stage that
+# finds no test counts as a failure.
+#   unit      build/MODE/unit (Criterion): unit, conformance and property tests
+#   validate  build/MODE/validate against $COSEARCH_VALIDATION; left out where that folder is absent
+#   cli fault golden lint   tests/STAGE/test_*.sh, which print "ok - WHAT" or "not ok - WHAT" lines
+# MODE picks the build, STAGES (a list) the stages, UNIT_FLAGS goes to Criterion.
 set -u
-MODE=${MODE:-release}
+export MODE="${MODE:-release}"
+export COSEARCH="build/$MODE/cosearch"
+STAGES=${STAGES:-unit validate cli fault golden lint}
 cd "$(dirname "$0")/.." || exit 4
 work=$(mktemp -d) || exit 4
-trap 'rm -rf "$work"' EXIT INT TERM
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 passed=0
 failed=0
 
-stage() { # NAME PASSED FAILED
+count() { # PATTERN FILE
+    if [ -e "$2" ]; then grep -c "$1" "$2"; else echo 0; fi
+}
+
+stage_end() { # NAME PASSED FAILED NOTE
     if [ "$2" -eq 0 ] && [ "$3" -eq 0 ]; then
         echo "stage $1: found no test: counted as a failure"
         failed=$((failed + 1))
     else
-        echo "stage $1: $2 passed, $3 failed"
+        echo "stage $1: $2 passed, $3 failed$4, $(($(date +%s) - started)) s"
     fi
     passed=$((passed + $2))
     failed=$((failed + $3))
 }
-count() { grep -c "$1" "$2" || true; }
 
-echo "== unit"
-build/$MODE/unit --tap="$work/unit.tap" --short-filename ${UNIT_FLAGS:-} >"$work/unit.log" 2>&1
-unit_rc=$?
-grep -v '^\[====\]' "$work/unit.log" | grep -E 'FAIL|CRASH|SKIP|Assertion|Unexpected|ERROR|runtime error' | head -60
-unit_failed=$(count '^not ok' "$work/unit.tap")
-if [ $unit_rc -ne 0 ] && [ "$unit_failed" -eq 0 ]; then
-    tail -40 "$work/unit.log"
-    unit_failed=1
-fi
-stage unit "$(count '^ok' "$work/unit.tap")" "$unit_failed"
+run_unit() {
+    # shellcheck disable=SC2086
+    "build/$MODE/unit" --tap="$work/unit.tap" --short-filename ${UNIT_FLAGS:-} \
+        >"$work/unit.log" 2>&1 </dev/null
+    rc=$?
+    good=$(grep '^ok' "$work/unit.tap" 2>/dev/null | grep -vc '# SKIP')
+    skipped=$(count '^ok.*# SKIP' "$work/unit.tap")
+    bad=$(count '^not ok' "$work/unit.tap")
+    grep '^not ok' "$work/unit.tap" 2>/dev/null
+    if [ $rc -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
+        echo "not ok - build/$MODE/unit ended with exit code $rc"
+        bad=1
+    fi
+    [ "${bad:-0}" -eq 0 ] || grep -v '^\[====\]' "$work/unit.log" | tail -n 80
+    note=
+    [ "${skipped:-0}" -eq 0 ] || note=", $skipped skipped"
+    stage_end unit "$good" "${bad:-0}" "$note"
+}
 
-echo "== validate"
-if [ -d "${COSEARCH_VALIDATION:-../shared/validation}" ]; then
-    build/$MODE/validate | tee "$work/validate.log"
-    validate_rc=$(tail -n 1 "$work/validate.log" | sed 's/.*, \([0-9]*\) failed/\1/')
-    stage validate "$(tail -n 1 "$work/validate.log" | sed 's/ passed.*//')" "${validate_rc:-1}"
-else
-    echo "validate: no validation data at ${COSEARCH_VALIDATION:-../shared/validation}: skipped"
-fi
+run_validate() {
+    if [ ! -d "${COSEARCH_VALIDATION:-../shared/validation}" ]; then
+        echo "no validation data at ${COSEARCH_VALIDATION:-../shared/validation}: left out"
+        return
+    fi
+    "build/$MODE/validate" >"$work/validate.log" 2>&1 </dev/null
+    rc=$?
+    cat "$work/validate.log"
+    totals=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/validate.log" | tail -n 1)
+    good=${totals% *}
+    bad=${totals#* }
+    if [ $rc -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
+        echo "not ok - build/$MODE/validate ended with exit code $rc"
+        bad=1
+    fi
+    stage_end validate "${good:-0}" "${bad:-0}" ""
+}
 
-for dir in cli fault golden lint; do
-    [ -n "${STAGES:-}" ] && ! echo " $STAGES " | grep -q " $dir " && continue
-    echo "== $dir"
-    : >"$work/$dir.log"
-    for script in tests/$dir/test_*.sh; do
+run_scripts() { # STAGE
+    : >"$work/all.log"
+    for script in tests/"$1"/test_*.sh; do
         [ -e "$script" ] || continue
-        COSEARCH=build/$MODE/cosearch MODE=$MODE sh "$script" >"$work/one.log" 2>"$work/one.err"
+        sh "$script" >"$work/one.log" 2>"$work/one.err" </dev/null
         rc=$?
-        grep '^not ok' "$work/one.log"
         if [ $rc -ne 0 ] && ! grep -q '^not ok' "$work/one.log"; then
-            echo "not ok - $script ended with exit code $rc" | tee -a "$work/one.log"
+            echo "not ok - $script ended with exit code $rc" >>"$work/one.log"
+        elif ! grep -q -E '^(ok|not ok|skip) ' "$work/one.log"; then
+            echo "not ok - $script printed no test line" >>"$work/one.log"
         fi
-        grep -q '^not ok' "$work/one.log" && tail -20 "$work/one.err"
-        cat "$work/one.log" >>"$work/$dir.log"
+        grep '^skip' "$work/one.log"
+        if grep '^not ok' "$work/one.log"; then
+            echo "    in $script; the end of its standard error:"
+            tail -n 40 "$work/one.err" | sed 's/^/    /'
+        fi
+        cat "$work/one.log" >>"$work/all.log"
     done
-    stage $dir "$(count '^ok' "$work/$dir.log")" "$(count '^not ok' "$work/$dir.log")"
+    note=
+    skipped=$(count '^skip' "$work/all.log")
+    [ "$skipped" -eq 0 ] || note=", $skipped skipped"
+    stage_end "$1" "$(count '^ok' "$work/all.log")" "$(count '^not ok' "$work/all.log")" "$note"
+}
+
+for stage in $STAGES; do
+    echo "== $stage"
+    started=$(date +%s)
+    case $stage in
+    unit) run_unit ;;
+    validate) run_validate ;;
+    *) run_scripts "$stage" ;;
+    esac
 done
 
 echo "$passed passed, $failed failed"

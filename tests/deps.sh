@@ -1,6 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages named as arguments that are not there yet, and says which.
 set -eu
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "deps: not a Debian system; install what these packages hold: $*" >&2
+    exit 4
+fi
 missing=
 for package in "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
@@ -10,15 +14,17 @@ if [ -z "$missing" ]; then
     echo "deps: all Debian packages are there"
     exit 0
 fi
-echo "deps: installing$missing"
 root=
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || {
+    if ! command -v sudo >/dev/null; then
         echo "deps: not root and no sudo; as root run: apt-get install$missing" >&2
         exit 4
-    }
+    fi
     root=sudo
 fi
-$root apt-get update -qq
+echo "deps: installing$missing"
+$root apt-get -o DPkg::Lock::Timeout=300 update -qq ||
+    echo "deps: the package lists could not be refreshed; trying with the old ones" >&2
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing
+$root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
+    --no-install-recommends $missing </dev/null
