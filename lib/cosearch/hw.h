@@ -95,6 +95,7 @@ typedef struct cs_decision {
 typedef struct cs_hw_context {
     const int32_t *bits; /* bitwidths the space offers, ascending */
     size_t n_bits;
+    uint8_t edge_bits;   /* bits of stem, head and classifier (cs_net.edge_bits) */
     uint16_t input_size; /* 32 or 224: selects the tile lists */
     uint16_t classes;
 } cs_hw_context;

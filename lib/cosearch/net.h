@@ -44,6 +44,39 @@ static inline bool cs_block_identity(const cs_block *b)
     return b->skip && b->stride == 1 && b->cin == b->cout;
 }
 
+/* `block` of a convolution that belongs to no searchable block. */
+enum { CS_CONV_STEM = -1, CS_CONV_HEAD = -2, CS_CONV_CLASSIFIER = -3 };
+
+/* One convolution of a network; the classifier is a 1x1 convolution on a 1x1 map. Padding is
+ * kernel / 2 on every side, so out_size = ceil(in_size / stride). */
+typedef struct cs_conv {
+    int16_t block; /* 0-based, or CS_CONV_*                                      */
+    uint8_t kernel, stride;
+    uint8_t bits; /* the block's bits, or edge_bits                             */
+    bool depthwise;
+    uint16_t groups;            /* 1, the operator's groups, or all channels if depthwise     */
+    uint16_t cin, cout;         /* over all groups                                            */
+    uint16_t in_size, out_size; /* pixels a side                                              */
+} cs_conv;
+
+#define CS_CONVS_MAX (3 * CS_BLOCKS_MAX + 3)
+
+/* Every convolution in network order: stem, three per block (one for a strided or width-changing
+ * skip, none for an identity), head, classifier. out has CS_CONVS_MAX entries; returns the count.
+ */
+size_t cs_net_convs(const cs_net *net, cs_conv *out);
+
+/* Multiply-accumulates of one image in one convolution. */
+static inline uint64_t cs_conv_macs(const cs_conv *c)
+{
+    return (uint64_t)c->out_size * c->out_size * c->cout * (uint64_t)(c->cin / c->groups) *
+           c->kernel * c->kernel;
+}
+static inline uint64_t cs_conv_weights(const cs_conv *c)
+{
+    return (uint64_t)c->cout * (uint64_t)(c->cin / c->groups) * c->kernel * c->kernel;
+}
+
 /* Multiply-accumulates of one forward pass of one image: every convolution and the classifier.
  * Pooling, BN and additions are not counted. */
 uint64_t cs_net_macs(const cs_net *net);

@@ -18,6 +18,7 @@ typedef struct cs_net_space {
     const char *summary; /* one line */
     uint16_t input_size, input_channels;
     uint16_t stem_channels, stem_stride, head_channels;
+    uint8_t edge_bits; /* bits at which stem, head and classifier are charged      */
     uint8_t n_blocks;
     const uint16_t *cout;  /* [n_blocks] output channels */
     const uint8_t *stride; /* [n_blocks] */
