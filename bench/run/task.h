@@ -39,33 +39,33 @@ typedef enum cs_event_kind {
 
 typedef struct cs_event {
     cs_event_kind kind;
-    uint64_t seq;               /* 0, 1, ... over all but heartbeats                          */
+    uint64_t seq; /* 0, 1, ... over all but heartbeats                          */
     uint64_t search_mac, evals, hw_queries, samples;
     uint64_t design_hash;
-    int fidelity;               /* cs_fidelity of an eval; -1 otherwise                       */
-    double claim_acc, acc_val;  /* of an offer; measured by the harness for this design       */
-    cs_hw_metrics hw;           /* re-derived by the harness                                  */
+    int fidelity;              /* cs_fidelity of an eval; -1 otherwise                       */
+    double claim_acc, acc_val; /* of an offer; measured by the harness for this design       */
+    cs_hw_metrics hw;          /* re-derived by the harness                                  */
     bool has_hw;
-    double best_feasible_acc;   /* highest acc_val (else claim) among feasible offers so far  */
-    double hypervolume;         /* of (acc_val, fps) of feasible evaluations, reference (0,0) */
+    double best_feasible_acc; /* highest acc_val (else claim) among feasible offers so far  */
+    double hypervolume;       /* of (acc_val, fps) of feasible evaluations, reference (0,0) */
 } cs_event;
 
 typedef struct cs_task_config {
-    const cs_space *space;      /* borrowed, as all pointers here                             */
+    const cs_space *space; /* borrowed, as all pointers here                             */
     cs_limits limits;
     cs_dataset_info dataset;
-    const cs_method *method;    /* whose parameters may be asked for                          */
-    const double *param;        /* values in the order of method->params; NULL: the defaults  */
+    const cs_method *method; /* whose parameters may be asked for                          */
+    const double *param;     /* values in the order of method->params; NULL: the defaults  */
     cs_accuracy_source source;
-    cs_feed feed[2];            /* by cs_split; next == NULL: no batches (CS_EUSAGE)          */
-    cs_engine *engine;          /* NULL: cs_task_engine is not available                      */
+    cs_feed feed[2];               /* by cs_split; next == NULL: no batches (CS_EUSAGE)          */
+    cs_engine *engine;             /* NULL: cs_task_engine is not available                      */
     double budget[CS_METER_COUNT]; /* limit per meter; +Inf: none; see cs_task_config_init    */
     cs_meter primary;
     uint64_t finish_hw_queries; /* allowance of cost-model queries inside finish()            */
     uint64_t method_root, eval_root; /* seed roots                                            */
-    uint32_t keep_offers;       /* distinct feasible offers kept for the answer, >= 1         */
+    uint32_t keep_offers; /* distinct feasible offers kept for the answer, >= 1         */
 
-    void *context;              /* of the callbacks below, each of which may be NULL          */
+    void *context; /* of the callbacks below, each of which may be NULL          */
     void (*on_event)(void *context, const cs_event *event);
     void (*on_note)(void *context, const char *line);
     double (*wall_s)(void *context); /* monotonic seconds; NULL: times read 0                 */
@@ -89,10 +89,10 @@ cs_status cs_task_run(cs_task *task, cs_error *err);
 const char *cs_task_stop_reason(const cs_task *task);
 
 typedef struct cs_offer_record {
-    cs_design design;  /* canonical                                  */
+    cs_design design; /* canonical                                  */
     uint64_t hash;
     double claim_acc;
-    double acc_val;    /* NaN if the harness never evaluated it      */
+    double acc_val; /* NaN if the harness never evaluated it      */
     cs_hw_metrics hw;
 } cs_offer_record;
 
@@ -102,7 +102,7 @@ typedef struct cs_task_summary {
     uint64_t offers, offers_feasible;
     double first_feasible_mac; /* NaN: no feasible offer                                 */
     double eval_wall_s, hw_wall_s, search_wall_s;
-    double budget_used;        /* of the primary meter                                   */
+    double budget_used; /* of the primary meter                                   */
     bool exhausted[CS_METER_COUNT];
 } cs_task_summary;
 void cs_task_summary_get(const cs_task *task, cs_task_summary *out);
