@@ -1,0 +1,17 @@
+/* Names to tables, with a sentence that helps when a name is unknown. */
+#ifndef CS_REGISTRY_H
+#define CS_REGISTRY_H
+
+#include "cosearch/method.h"
+#include "cosearch/space.h"
+
+/* Each returns CS_EUSAGE with what was found, the nearest known name and the command that lists
+ * them all. */
+cs_status cs_method_named(const char *name, const cs_method **out, cs_error *err);
+cs_status cs_hw_model_named(const char *name, const cs_hw_model **out, cs_error *err);
+cs_status cs_net_space_named(const char *name, const cs_net_space **out, cs_error *err);
+/* Declared parameter of a method; the sentence names the method's parameters. */
+cs_status cs_param_named(const cs_method *method, const char *name, const cs_param **out,
+                         cs_error *err);
+
+#endif
