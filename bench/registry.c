@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CS_METHOD(m) extern const cs_method cs_method_##m;
@@ -79,4 +80,10 @@ cs_status cs_param_named(const cs_method *method, const char *name, const cs_par
     }
     snprintf(list, sizeof list, "cosearch list methods %s", method->name);
     return cs_fail_unknown(err, "parameter", name, names, list);
+}
+
+const char *cs_data_dir(void)
+{
+    const char *dir = getenv("COSEARCH_DATA");
+    return dir && *dir ? dir : "data";
 }

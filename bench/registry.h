@@ -14,4 +14,7 @@ cs_status cs_net_space_named(const char *name, const cs_net_space **out, cs_erro
 cs_status cs_param_named(const cs_method *method, const char *name, const cs_param **out,
                          cs_error *err);
 
+/* Folder of the data sets: $COSEARCH_DATA, or "data". */
+const char *cs_data_dir(void);
+
 #endif

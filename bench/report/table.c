@@ -103,7 +103,9 @@ void cs_table_double(cs_table *table, double value, int decimals)
         cs_table_absent(table);
         return;
     }
-    if (fabs(value) >= 1e12)
+    if (decimals < 0)
+        snprintf(shown, sizeof shown, "%.6g", value);
+    else if (fabs(value) >= 1e12)
         snprintf(shown, sizeof shown, "%.3e", value);
     else
         snprintf(shown, sizeof shown, "%.*f", decimals, value);

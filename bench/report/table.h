@@ -25,7 +25,7 @@ void cs_table_free(cs_table *table);
 /* Next cell. A failed allocation is remembered and reported by cs_table_write. */
 void cs_table_text(cs_table *table, const char *text); /* NULL or "": absent */
 void cs_table_textf(cs_table *table, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* %.*f for people, %.9g in CSV; NaN and infinities are absent. */
+/* %.*f for people (decimals < 0: %.6g), %.9g in CSV; NaN and infinities are absent. */
 void cs_table_double(cs_table *table, double value, int decimals);
 void cs_table_u64(cs_table *table, uint64_t value);
 void cs_table_absent(cs_table *table);
