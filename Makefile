@@ -14,9 +14,9 @@ endif
 
 # --- what must be installed -----------------------------------------------------------------
 PACKAGES := build-essential pkg-config libopenblas-dev liblapacke-dev libcsv-dev libpapi-dev \
-            libcriterion-dev libinih-dev libxxhash-dev libgsl-dev gnuplot-nox fonts-dejavu-core \
+            libcriterion-dev libinih-dev libxxhash-dev libssl-dev libgsl-dev gnuplot-nox fonts-dejavu-core \
             curl ca-certificates
-PKGS := openblas lapacke papi inih libxxhash gsl
+PKGS := openblas lapacke papi inih libxxhash gsl libcrypto
 PROGRAMS := $(CC) pkg-config gnuplot curl
 ifneq (,$(filter-out deps clean help,$(or $(MAKECMDGOALS),all)))
 have = $(shell $(1) >/dev/null 2>&1 && echo yes)
