@@ -33,6 +33,7 @@ BASE := -std=c17 -D_POSIX_C_SOURCE=200809L -fno-math-errno -ffp-contract=off -fo
 FLAGS_release := -O2 -g
 FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FLAGS_lint := -O1 -fno-pie -fno-stack-protector -U_FORTIFY_SOURCE
 CFLAGS_ALL = $(BASE) $(WARN) $(FLAGS_$(MODE)) -Ilib -I. -Ibench $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -fopenmp $(FLAGS_$(MODE)) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lcsv -lm
@@ -53,7 +54,7 @@ OBJ_ALL := $(OBJ) $(OBJ_UNIT) $(OBJ_VALIDATE) $(OBJ_MICRO)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all objects programs deps demo test validate bench lint asan clean help check-deps FORCE
+.PHONY: all objects lint-objects programs deps demo test validate bench lint asan clean help check-deps FORCE
 all: cosearch
 
 help:
@@ -85,6 +86,7 @@ $(B)/cosearch $(B)/unit $(B)/validate $(B)/microbench: $(B)/sources
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(RUNNER) $(LIBS)
 programs: $(B)/cosearch $(B)/unit $(B)/validate $(B)/microbench
 objects: $(OBJ_ALL)
+lint-objects: $(filter $(B)/lib/% $(B)/methods/%,$(OBJ))
 
 # Wider kernels are separate objects, chosen at run time; nothing else is built for a newer CPU.
 $(B)/lib/nn/%_avx512.o: ISA := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma
@@ -124,7 +126,7 @@ validate: $(B)/validate
 bench: $(B)/microbench
 	@$(B)/microbench build/bench.csv $(GROUP)
 lint: check-deps
-	@STAGES=lint CC="$(CC)" sh tests/run.sh
+	@SHOW=1 STAGES=lint CC="$(CC)" sh tests/run.sh
 asan:
 	@$(MAKE) --no-print-directory MODE=asan programs
 	@MODE=asan STAGES="unit validate cli fault golden" sh tests/run.sh

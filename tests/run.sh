@@ -4,7 +4,8 @@
 #   unit      build/MODE/unit (Criterion): unit, conformance and property tests
 #   validate  build/MODE/validate against $COSEARCH_VALIDATION; left out where that folder is absent
 #   cli fault golden lint   tests/STAGE/test_*.sh, which print "ok - WHAT" or "not ok - WHAT" lines
-# MODE picks the build, STAGES (a list) the stages, UNIT_FLAGS goes to Criterion.
+# MODE picks the build, STAGES (a list) the stages; SHOW=1 prints passed checks of scripts too;
+# UNIT_FLAGS goes to Criterion.
 set -u
 export MODE="${MODE:-release}"
 export COSEARCH="build/$MODE/cosearch"
@@ -79,7 +80,8 @@ run_scripts() { # STAGE
         elif ! grep -q -E '^(ok|not ok|skip) ' "$work/one.log"; then
             echo "not ok - $script printed no test line" >>"$work/one.log"
         fi
-        grep '^skip' "$work/one.log"
+        if [ -n "${SHOW:-}" ]; then grep "^ok" "$work/one.log"; fi
+        grep "^skip" "$work/one.log"
         if grep '^not ok' "$work/one.log"; then
             echo "    in $script; the end of its standard error:"
             tail -n 40 "$work/one.err" | sed 's/^/    /'
