@@ -32,6 +32,8 @@ $2 ~ /^\// {
     sub(/.*\//, "", name)
     if (name in owner && $1 !~ owner[name])
         bad("only one file may include this foreign header")
+    if ($2 ~ /\/openssl\// && $1 !~ /^datasets\/checksum\.c$/)
+        bad("OpenSSL belongs to datasets/checksum.c")
     if ($2 ~ /\/gsl\// && $1 !~ /^bench\/analyse\/stats_[a-z0-9_]*\.c$/)
         bad("GSL belongs to bench/analyse/stats_*.c")
     if ($2 ~ /\/criterion\/criterion\.h$/ && $1 !~ /^tests\// && $1 !~ /^methods\/[a-z0-9_]*\/test_/)

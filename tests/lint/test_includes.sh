@@ -4,7 +4,7 @@
 . tests/sh.inc
 . tests/lint/lint.inc
 CC=${CC:-gcc}
-flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Ilib -I. -Ibench $(pkg-config --cflags openblas papi inih libxxhash gsl)"
+flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Ilib -I. -Ibench $(pkg-config --cflags openblas papi inih libxxhash gsl libcrypto)"
 
 edges() { # dependency rules of make -> "SOURCE DEPENDENCY" lines, "./" and line breaks removed
     awk '{ gsub(/\\$/, ""); sub(/^[^ ]*\.o:/, "\n"); printf "%s", $0 } END { print "" }' |
@@ -33,6 +33,7 @@ methods/random/random.c bench/run/meter.h
 bench/run/task.c methods/random/random.h
 lib/nn/conv.c /usr/include/x86_64-linux-gnu/cblas.h
 bench/run/worker.c /usr/include/papi.h
+datasets/cifar.c /usr/include/openssl/evp.h
 lib/search/gp.c /usr/include/gsl/gsl_cdf.h
 lib/nn/conv.c /usr/include/criterion/criterion.h
 EOF
