@@ -1,0 +1,84 @@
+/* Kernels of the training engine, one table per instruction set, chosen at run time.
+ *
+ * Tensors are NHWC with the channels of a pixel padded to a multiple of CS_LANES floats, so that no
+ * kernel has a tail over channels. Padding channels have zero weights and zero BN scale; what they
+ * hold never reaches a valid channel. A "row" is one pixel, cp its padded number of channels. */
+#ifndef CS_NN_KERNELS_H
+#define CS_NN_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CS_LANES 16
+static inline int cs_padded(int channels) {
+    return (channels + CS_LANES - 1) / CS_LANES * CS_LANES;
+}
+
+/* How stored values z become what a convolution reads: batch norm, ReLU and the quantiser in one
+ * affine step per channel and two bounds. u = s*z + t; without quantiser the value is
+ * clamp(u, lo, hi), with it round(clamp(u, lo, hi)) * step + min, u then being the real-valued
+ * code. The gradient passes where lo < u < hi (straight-through rule of the clamp, and ReLU). */
+typedef struct cs_finish {
+    const float *s, *t; /* [cp] */
+    float lo, hi;
+    float step, min;
+    bool quant;
+} cs_finish;
+
+/* Per-channel sums of one thread. */
+typedef struct cs_stats {
+    double *sum, *square; /* [cp] sums of z and z*z; in the backward pass of g and g*z      */
+    float *min, *max;     /* [cp]; NULL: not wanted                                         */
+} cs_stats;
+
+/* Depthwise convolution of one or more images; padding k/2 on every side. */
+typedef struct cs_depthwise {
+    int h, w, oh, ow; /* pixels of input and output                                          */
+    int k, s;         /* 3 or 5; 1 or 2                                                      */
+    int cp;
+    const cs_finish *finish; /* of the input                                                 */
+} cs_depthwise;
+
+/* Operands of the backward pass; dz = c1*g + c2*z + c3 is the gradient of the raw output. */
+typedef struct cs_dz {
+    const float *g, *z;        /* gradient of the finished output, raw output                 */
+    const float *c1, *c2, *c3; /* [cp]                                                       */
+} cs_dz;
+
+typedef struct cs_kernels {
+    /* c[m][n] = (add ? c : 0) + sum_k a[i*a_row + k*a_k] * b[k*ldb + j]; n a multiple of CS_LANES.
+     */
+    void (*product)(int m, int n, int k, const float *a, ptrdiff_t a_row, ptrdiff_t a_k,
+                    const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, bool add);
+    /* out = finish(z) */
+    void (*finish)(size_t rows, int cp, const cs_finish *f, const float *z, float *out);
+    /* Adds to stats what the rows hold. */
+    void (*stats)(size_t rows, int cp, const float *z, const cs_stats *stats);
+    /* out = c1*g + c2*z + c3 */
+    void (*dz)(size_t rows, int cp, const cs_dz *in, float *out);
+    /* g = lo < s*z+t < hi ? g : 0, then + add if not NULL; sums of g and g*z if stats. */
+    void (*mask)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
+                 float *g, const cs_stats *stats);
+    /* out = max(s*z + t, lo) (+ add); min and max of out per channel into stats if not NULL. */
+    void (*join)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
+                 float *out, const cs_stats *stats);
+    /* y = conv(finish(z)), raw; statistics of y if stats is not NULL. scratch:
+     * cs_depthwise_scratch. */
+    void (*depthwise)(const cs_depthwise *d, size_t images, const float *z, const float *w,
+                      float *y, float *scratch, const cs_stats *stats);
+    /* dw[k*k][cp] += gradient of the weights; gin = masked gradient of the input with its sums. */
+    void (*depthwise_back)(const cs_depthwise *d, size_t images, const cs_dz *in, const float *z,
+                           const float *w, float *dw, float *gin, float *scratch,
+                           const cs_stats *stats);
+} cs_kernels;
+
+/* Floats of scratch that the depthwise kernels need. */
+static inline size_t cs_depthwise_scratch(const cs_depthwise *d) {
+    const size_t pad = (size_t)(d->k / 2) * 2;
+    return CS_LANES * (((size_t)d->h + pad) * ((size_t)d->w + pad) +
+                       ((size_t)d->oh + pad) * ((size_t)d->ow + pad));
+}
+
+extern const cs_kernels cs_kernels_portable, cs_kernels_avx2, cs_kernels_avx512;
+
+#endif

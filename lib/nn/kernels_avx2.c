@@ -1,0 +1,15 @@
+/* Kernels for AVX2 with FMA: 16 registers of eight floats. */
+#define KERNEL_AVX2
+#define PRODUCT_MR3 4
+#define PRODUCT_MR2 6
+#define PRODUCT_MR1 8
+#define PRODUCT_MR_MAX 8
+#define DEPTHWISE_XB 4
+#define DEPTHWISE_KR(k) 1
+
+#include "nn/kernels_body.h"
+
+#include "nn/kernels_depthwise.h"
+
+const cs_kernels cs_kernels_avx2 = {product,   finish,    stats_rows, dz_rows,
+                                    mask_rows, join_rows, depthwise,  depthwise_back};

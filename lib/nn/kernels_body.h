@@ -1,0 +1,176 @@
+/* Every kernel but the depthwise ones, included once per instruction set. */
+#include "nn/kernels.h"
+#include "nn/simd.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Register tile of a product: MR rows by NR vectors. As many accumulators as registers allow: a
+ * vector of b is used MR times and a broadcast of a NR times per load. */
+INLINE void product_tile(const int mr, const int nr, int k, const float *a, ptrdiff_t a_row,
+                         ptrdiff_t a_k, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
+                         bool add) {
+    vf acc[PRODUCT_MR_MAX][3];
+    UNROLL for (int i = 0; i < mr; i++) {
+        UNROLL for (int j = 0; j < nr; j++) acc[i][j] =
+            add ? v_load(c + i * ldc + j * VW) : v_zero();
+    }
+    for (int p = 0; p < k; p++) {
+        vf bv[3];
+        UNROLL for (int j = 0; j < nr; j++) bv[j] = v_load(b + p * ldb + j * VW);
+        UNROLL for (int i = 0; i < mr; i++) {
+            const vf av = v_set(a[i * a_row + p * a_k]);
+            UNROLL for (int j = 0; j < nr; j++) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
+        }
+    }
+    UNROLL for (int i = 0; i < mr; i++) {
+        UNROLL for (int j = 0; j < nr; j++) v_store(c + i * ldc + j * VW, acc[i][j]);
+    }
+}
+
+INLINE void product_panel(const int mr, const int nr, int m, int k, const float *a, ptrdiff_t a_row,
+                          ptrdiff_t a_k, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
+                          bool add) {
+    int i = 0;
+    for (; i + mr <= m; i += mr)
+        product_tile(mr, nr, k, a + i * a_row, a_row, a_k, b, ldb, c + i * ldc, ldc, add);
+    if (mr > 8)
+        for (; i + 8 <= m; i += 8)
+            product_tile(8, nr, k, a + i * a_row, a_row, a_k, b, ldb, c + i * ldc, ldc, add);
+    if (mr > 4)
+        for (; i + 4 <= m; i += 4)
+            product_tile(4, nr, k, a + i * a_row, a_row, a_k, b, ldb, c + i * ldc, ldc, add);
+    for (; i < m; i++)
+        product_tile(1, nr, k, a + i * a_row, a_row, a_k, b, ldb, c + i * ldc, ldc, add);
+}
+
+static void product(int m, int n, int k, const float *a, ptrdiff_t a_row, ptrdiff_t a_k,
+                    const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, bool add) {
+    int j = 0;
+    for (int left = n / VW; left > 0;) {
+        /* four vectors go as two and two: a single one would use a third of the registers */
+        const int nr = left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1;
+        if (nr == 3)
+            product_panel(PRODUCT_MR3, 3, m, k, a, a_row, a_k, b + j, ldb, c + j, ldc, add);
+        else if (nr == 2)
+            product_panel(PRODUCT_MR2, 2, m, k, a, a_row, a_k, b + j, ldb, c + j, ldc, add);
+        else
+            product_panel(PRODUCT_MR1, 1, m, k, a, a_row, a_k, b + j, ldb, c + j, ldc, add);
+        left -= nr;
+        j += nr * VW;
+    }
+}
+
+/* u = s*z + t and the value it stands for. */
+INLINE vf finish_vector(const cs_finish *f, const bool quant, vf z, vf s, vf t) {
+    const vf u = v_min(v_max(v_fma(s, z, t), v_set(f->lo)), v_set(f->hi));
+    return quant ? v_fma(v_round(u), v_set(f->step), v_set(f->min)) : u;
+}
+
+INLINE void finish_rows(const bool quant, size_t rows, int cp, const cs_finish *f, const float *z,
+                        float *out) {
+    for (size_t r = 0; r < rows; r++)
+        for (int c = 0; c < cp; c += VW) {
+            const size_t at = r * (size_t)cp + (size_t)c;
+            v_store(out + at,
+                    finish_vector(f, quant, v_load(z + at), v_load(f->s + c), v_load(f->t + c)));
+        }
+}
+
+static void finish(size_t rows, int cp, const cs_finish *f, const float *z, float *out) {
+    if (f->quant)
+        finish_rows(true, rows, cp, f, z, out);
+    else
+        finish_rows(false, rows, cp, f, z, out);
+}
+
+/* Sums of a tile are kept in float, sums over tiles in double. */
+INLINE void add_lanes(double *sum, vf x) {
+    float lane[VW];
+    v_store(lane, x);
+    for (int i = 0; i < VW; i++)
+        sum[i] += (double)lane[i];
+}
+
+INLINE void stats_add(const cs_stats *stats, int c, vf sum, vf square, vf min, vf max) {
+    add_lanes(stats->sum + c, sum);
+    add_lanes(stats->square + c, square);
+    if (stats->min) {
+        v_store(stats->min + c, v_min(v_load(stats->min + c), min));
+        v_store(stats->max + c, v_max(v_load(stats->max + c), max));
+    }
+}
+
+static void stats_rows(size_t rows, int cp, const float *z, const cs_stats *stats) {
+    if (rows == 0)
+        return;
+    for (int c = 0; c < cp; c += VW) {
+        vf sum = v_zero(), square = v_zero(), min = v_load(z + c), max = min;
+        for (size_t r = 0; r < rows; r++) {
+            const vf x = v_load(z + r * (size_t)cp + c);
+            sum = sum + x;
+            square = v_fma(x, x, square);
+            min = v_min(min, x);
+            max = v_max(max, x);
+        }
+        stats_add(stats, c, sum, square, min, max);
+    }
+}
+
+INLINE vf dz_vector(const cs_dz *in, size_t at, int c) {
+    return v_fma(v_load(in->c1 + c), v_load(in->g + at),
+                 v_fma(v_load(in->c2 + c), v_load(in->z + at), v_load(in->c3 + c)));
+}
+
+static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out) {
+    for (size_t r = 0; r < rows; r++)
+        for (int c = 0; c < cp; c += VW) {
+            const size_t at = r * (size_t)cp + (size_t)c;
+            v_store(out + at, dz_vector(in, at, c));
+        }
+}
+
+static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
+                      float *g, const cs_stats *stats) {
+    const vf lo = v_set(f->lo), hi = v_set(f->hi);
+    for (int c = 0; c < cp; c += VW) {
+        const vf s = v_load(f->s + c), t = v_load(f->t + c);
+        vf sum = v_zero(), product_sum = v_zero();
+        for (size_t r = 0; r < rows; r++) {
+            const size_t at = r * (size_t)cp + (size_t)c;
+            const vf x = v_load(z + at);
+            vf y = v_between(v_fma(s, x, t), lo, hi, v_load(g + at));
+            if (add)
+                y = y + v_load(add + at);
+            v_store(g + at, y);
+            sum = sum + y;
+            product_sum = v_fma(y, x, product_sum);
+        }
+        if (stats) {
+            add_lanes(stats->sum + c, sum);
+            add_lanes(stats->square + c, product_sum);
+        }
+    }
+}
+
+static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
+                      float *out, const cs_stats *stats) {
+    const vf lo = v_set(f->lo);
+    for (int c = 0; c < cp; c += VW) {
+        const vf s = v_load(f->s + c), t = v_load(f->t + c);
+        vf min = stats ? v_load(stats->min + c) : v_zero();
+        vf max = stats ? v_load(stats->max + c) : v_zero();
+        for (size_t r = 0; r < rows; r++) {
+            const size_t at = r * (size_t)cp + (size_t)c;
+            vf y = v_max(v_fma(s, v_load(z + at), t), lo);
+            if (add)
+                y = y + v_load(add + at);
+            v_store(out + at, y);
+            min = v_min(min, y);
+            max = v_max(max, y);
+        }
+        if (stats) {
+            v_store(stats->min + c, min);
+            v_store(stats->max + c, max);
+        }
+    }
+}

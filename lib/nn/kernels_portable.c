@@ -1,0 +1,14 @@
+/* Kernels for any CPU: GNU C vectors of four floats. */
+#define PRODUCT_MR3 4
+#define PRODUCT_MR2 4
+#define PRODUCT_MR1 4
+#define PRODUCT_MR_MAX 4
+#define DEPTHWISE_XB 4
+#define DEPTHWISE_KR(k) 1
+
+#include "nn/kernels_body.h"
+
+#include "nn/kernels_depthwise.h"
+
+const cs_kernels cs_kernels_portable = {product,   finish,    stats_rows, dz_rows,
+                                        mask_rows, join_rows, depthwise,  depthwise_back};
