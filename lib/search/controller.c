@@ -38,7 +38,8 @@ struct cs_controller {
     float *dgate;                   /* [n][4 hidden] */
 };
 
-static size_t layout(cs_controller *c) {
+static size_t layout(cs_controller *c)
+{
     const size_t hidden = (size_t)c->hidden, embedding = (size_t)c->embedding;
     size_t at = 0;
     c->cell_w = at;
@@ -59,12 +60,14 @@ static size_t layout(cs_controller *c) {
     return at;
 }
 
-static void fill_uniform(float *w, size_t n, double bound, cs_rng *rng) {
+static void fill_uniform(float *w, size_t n, double bound, cs_rng *rng)
+{
     for (size_t i = 0; i < n; i++)
         w[i] = (float)(bound * (2.0 * cs_rng_uniform(rng) - 1.0));
 }
 
-static void initialise(cs_controller *c, cs_rng *rng) {
+static void initialise(cs_controller *c, cs_rng *rng)
+{
     const size_t hidden = (size_t)c->hidden, embedding = (size_t)c->embedding;
     const double cell = sqrt(6.0 / (double)(c->width + 4 * c->hidden));
     fill_uniform(c->w + c->cell_w, (size_t)c->width * 4 * hidden, cell, rng);
@@ -78,7 +81,8 @@ static void initialise(cs_controller *c, cs_rng *rng) {
     }
 }
 
-static cs_status allocate(cs_controller *c) {
+static cs_status allocate(cs_controller *c)
+{
     const size_t n = c->n, hidden = (size_t)c->hidden, width = (size_t)c->width;
     c->w = calloc(c->count, sizeof *c->w);
     c->grad = calloc(c->count, sizeof *c->grad);
@@ -95,7 +99,8 @@ static cs_status allocate(cs_controller *c) {
 }
 
 cs_status cs_controller_new(cs_engine *engine, const cs_controller_shape *shape, cs_rng *init,
-                            cs_controller **out) {
+                            cs_controller **out)
+{
     if (shape->n == 0 || shape->n > UINT16_MAX || shape->hidden < 1 || shape->embedding < 1)
         return CS_EUSAGE;
     cs_controller *c = calloc(1, sizeof *c);
@@ -129,7 +134,8 @@ cs_status cs_controller_new(cs_engine *engine, const cs_controller_shape *shape,
     return CS_OK;
 }
 
-void cs_controller_free(cs_controller *c) {
+void cs_controller_free(cs_controller *c)
+{
     if (!c)
         return;
     free(c->n_choices);
@@ -146,12 +152,14 @@ void cs_controller_free(cs_controller *c) {
     free(c);
 }
 
-static float sigmoid(float x) {
+static float sigmoid(float x)
+{
     return 1.0f / (1.0f + expf(-x));
 }
 
 /* Runs the cell for a new step of decision i and fills the softmax of the allowed choices. */
-static void forward_step(cs_controller *c, uint16_t i, uint16_t first, uint16_t end) {
+static void forward_step(cs_controller *c, uint16_t i, uint16_t first, uint16_t end)
+{
     const size_t t = c->n_steps++, hidden = (size_t)c->hidden, embedding = (size_t)c->embedding;
     float *xh = c->xh + t * (size_t)c->width, *z = c->gate + t * 4 * hidden;
     float *cell = c->cell + t * hidden;
@@ -197,7 +205,8 @@ static void forward_step(cs_controller *c, uint16_t i, uint16_t first, uint16_t 
     c->step[t] = (step){.decision = i, .first = first, .end = end};
 }
 
-static uint16_t draw(const float *p, uint32_t k, cs_rng *rng) {
+static uint16_t draw(const float *p, uint32_t k, cs_rng *rng)
+{
     double left = cs_rng_uniform(rng);
     uint16_t last = 0;
     for (uint16_t j = 0; j < k; j++) {
@@ -211,7 +220,8 @@ static uint16_t draw(const float *p, uint32_t k, cs_rng *rng) {
     return last;
 }
 
-static uint16_t best(const float *p, uint32_t k) {
+static uint16_t best(const float *p, uint32_t k)
+{
     uint16_t top = 0;
     for (uint16_t j = 1; j < k; j++)
         if (p[j] > p[top])
@@ -224,7 +234,8 @@ typedef enum mode { DRAW, GREEDY, GIVEN } mode;
 /* The whole sequence; decisions before `fixed` and, in mode GIVEN, all others are taken as they
  * are. Leaves the steps for backpropagation. */
 static cs_status run(cs_controller *c, const cs_mask *mask, mode how, cs_rng *rng, size_t fixed,
-                     uint16_t *choice, double *log_prob) {
+                     uint16_t *choice, double *log_prob)
+{
     double sum = 0.0;
     c->n_steps = 0;
     for (size_t i = 0; i < c->n; i++) {
@@ -259,18 +270,21 @@ static cs_status run(cs_controller *c, const cs_mask *mask, mode how, cs_rng *rn
 }
 
 cs_status cs_controller_sample(cs_controller *c, const cs_mask *mask, cs_rng *rng, size_t fixed,
-                               uint16_t *choice, double *log_prob) {
+                               uint16_t *choice, double *log_prob)
+{
     return run(c, mask, DRAW, rng, fixed, choice, log_prob);
 }
 
 cs_status cs_controller_greedy(cs_controller *c, const cs_mask *mask, size_t fixed,
-                               uint16_t *choice, double *log_prob) {
+                               uint16_t *choice, double *log_prob)
+{
     return run(c, mask, GREEDY, NULL, fixed, choice, log_prob);
 }
 
 /* GIVEN writes nothing but the forced value into a forced decision, which it has already. */
 static cs_status replay(cs_controller *c, const cs_mask *mask, const uint16_t *choice, size_t from,
-                        double *log_prob) {
+                        double *log_prob)
+{
     uint16_t *copy = malloc(c->n * sizeof *copy);
     if (!copy)
         return CS_ENOMEM;
@@ -281,13 +295,15 @@ static cs_status replay(cs_controller *c, const cs_mask *mask, const uint16_t *c
 }
 
 cs_status cs_controller_log_prob(cs_controller *c, const cs_mask *mask, const uint16_t *choice,
-                                 size_t from, double *log_prob) {
+                                 size_t from, double *log_prob)
+{
     return replay(c, mask, choice, from, log_prob);
 }
 
 /* Gradient of the objective at the head of step t; adds dh. k_log and k_entropy are this step's
  * coefficients of log p(a) and of the entropy. */
-static void backward_head(cs_controller *c, size_t t, double k_log, double k_entropy, float *dh) {
+static void backward_head(cs_controller *c, size_t t, double k_log, double k_entropy, float *dh)
+{
     const step *s = &c->step[t];
     const int k = s->end - s->first;
     const size_t hidden = (size_t)c->hidden;
@@ -319,7 +335,8 @@ static void backward_head(cs_controller *c, size_t t, double k_log, double k_ent
 
 /* Through the gates of step t: from dh and the carried dc to d gate (pre-activation) and the dc
  * of the step before. */
-static void backward_cell(cs_controller *c, size_t t, const float *dh, float *dc) {
+static void backward_cell(cs_controller *c, size_t t, const float *dh, float *dc)
+{
     const size_t hidden = (size_t)c->hidden;
     const float *z = c->gate + t * 4 * hidden, *cell = c->cell + t * hidden;
     float *dz = c->dgate + t * 4 * hidden;
@@ -336,7 +353,8 @@ static void backward_cell(cs_controller *c, size_t t, const float *dh, float *dc
 }
 
 cs_status cs_controller_gradient(cs_controller *c, const cs_mask *mask, const uint16_t *choice,
-                                 const cs_policy_term *term) {
+                                 const cs_policy_term *term)
+{
     CS_TRY(replay(c, mask, choice, term->from, NULL));
     const size_t hidden = (size_t)c->hidden, embedding = (size_t)c->embedding;
     const int gates = 4 * c->hidden;
@@ -377,26 +395,31 @@ cs_status cs_controller_gradient(cs_controller *c, const cs_mask *mask, const ui
     return CS_OK;
 }
 
-size_t cs_controller_count(const cs_controller *c) {
+size_t cs_controller_count(const cs_controller *c)
+{
     return c->count;
 }
 
-float *cs_controller_weights(cs_controller *c) {
+float *cs_controller_weights(cs_controller *c)
+{
     return c->w;
 }
 
-float *cs_controller_grad(cs_controller *c) {
+float *cs_controller_grad(cs_controller *c)
+{
     return c->grad;
 }
 
-cs_status cs_controller_save(const cs_controller *c, cs_sink *sink) {
+cs_status cs_controller_save(const cs_controller *c, cs_sink *sink)
+{
     const uint64_t count = c->count;
     CS_TRY(cs_sink_write(sink, &count, sizeof count));
     CS_TRY(cs_sink_write(sink, c->w, c->count * sizeof *c->w));
     return cs_sink_write(sink, c->grad, c->count * sizeof *c->grad);
 }
 
-cs_status cs_controller_load(cs_controller *c, cs_source *source) {
+cs_status cs_controller_load(cs_controller *c, cs_source *source)
+{
     uint64_t count;
     CS_TRY(cs_source_read(source, &count, sizeof count));
     if (count != c->count)

@@ -5,7 +5,8 @@
 /* Counts for a quantity whose distance to its limit has no meaning. */
 #define EXCESS_UNKNOWN 10.0
 
-static double above(double value, double max) {
+static double above(double value, double max)
+{
     if (!(max < INFINITY) || value <= max)
         return 0.0;
     if (!isfinite(value) || max <= 0.0)
@@ -13,7 +14,8 @@ static double above(double value, double max) {
     return log(value / max);
 }
 
-double cs_limits_excess(const cs_limits *limits, const cs_hw_metrics *metrics) {
+double cs_limits_excess(const cs_limits *limits, const cs_hw_metrics *metrics)
+{
     double sum = 0.0;
     sum += above(metrics->dsp, limits->dsp_max);
     sum += above(metrics->bram, limits->bram_max);

@@ -17,7 +17,8 @@ struct cs_memo {
     memo_entry *entry;
 };
 
-cs_status cs_memo_new(const cs_space *space, cs_memo **out) {
+cs_status cs_memo_new(const cs_space *space, cs_memo **out)
+{
     cs_memo *memo = calloc(1, sizeof *memo);
     if (!memo)
         return CS_ENOMEM;
@@ -28,18 +29,21 @@ cs_status cs_memo_new(const cs_space *space, cs_memo **out) {
     return CS_OK;
 }
 
-void cs_memo_free(cs_memo *memo) {
+void cs_memo_free(cs_memo *memo)
+{
     if (!memo)
         return;
     free(memo->entry);
     free(memo);
 }
 
-size_t cs_memo_size(const cs_memo *memo) {
+size_t cs_memo_size(const cs_memo *memo)
+{
     return memo->n;
 }
 
-static void make_key(const cs_memo *memo, const cs_design *design, memo_entry *key) {
+static void make_key(const cs_memo *memo, const cs_design *design, memo_entry *key)
+{
     cs_design canonical;
     cs_space_canonical(memo->space, design, &canonical);
     memset(key, 0, sizeof *key);
@@ -48,7 +52,8 @@ static void make_key(const cs_memo *memo, const cs_design *design, memo_entry *k
 }
 
 /* A linear scan: a run trains thousands of networks at most, and each training costs far more. */
-static memo_entry *find(const cs_memo *memo, const memo_entry *key) {
+static memo_entry *find(const cs_memo *memo, const memo_entry *key)
+{
     for (size_t i = 0; i < memo->n; i++) {
         memo_entry *e = &memo->entry[i];
         if (e->hash == key->hash && memcmp(e->choice, key->choice, sizeof e->choice) == 0)
@@ -57,7 +62,8 @@ static memo_entry *find(const cs_memo *memo, const memo_entry *key) {
     return NULL;
 }
 
-bool cs_memo_get(const cs_memo *memo, const cs_design *design, double *acc) {
+bool cs_memo_get(const cs_memo *memo, const cs_design *design, double *acc)
+{
     memo_entry key;
     make_key(memo, design, &key);
     const memo_entry *e = find(memo, &key);
@@ -66,7 +72,8 @@ bool cs_memo_get(const cs_memo *memo, const cs_design *design, double *acc) {
     return e != NULL;
 }
 
-static cs_status reserve(cs_memo *memo, size_t n) {
+static cs_status reserve(cs_memo *memo, size_t n)
+{
     if (n <= memo->cap)
         return CS_OK;
     const size_t cap = n < 32 ? 64 : 2 * n;
@@ -78,7 +85,8 @@ static cs_status reserve(cs_memo *memo, size_t n) {
     return CS_OK;
 }
 
-cs_status cs_memo_put(cs_memo *memo, const cs_design *design, double acc) {
+cs_status cs_memo_put(cs_memo *memo, const cs_design *design, double acc)
+{
     memo_entry key;
     make_key(memo, design, &key);
     key.acc = acc;
@@ -91,13 +99,15 @@ cs_status cs_memo_put(cs_memo *memo, const cs_design *design, double acc) {
     return CS_OK;
 }
 
-cs_status cs_memo_save(const cs_memo *memo, cs_sink *sink) {
+cs_status cs_memo_save(const cs_memo *memo, cs_sink *sink)
+{
     const uint64_t n = memo->n;
     CS_TRY(cs_sink_write(sink, &n, sizeof n));
     return n ? cs_sink_write(sink, memo->entry, memo->n * sizeof *memo->entry) : CS_OK;
 }
 
-cs_status cs_memo_load(cs_memo *memo, cs_source *source) {
+cs_status cs_memo_load(cs_memo *memo, cs_source *source)
+{
     uint64_t n;
     CS_TRY(cs_source_read(source, &n, sizeof n));
     if (memo->n != 0 || n > UINT32_MAX)

@@ -26,7 +26,8 @@ struct cs_reinforce {
 };
 
 cs_status cs_reinforce_new(cs_controller *controller, const cs_reinforce_options *options,
-                           cs_reinforce **out) {
+                           cs_reinforce **out)
+{
     if (options->batch < 1 || options->lr_steps < 1)
         return CS_EUSAGE;
     cs_reinforce *r = calloc(1, sizeof *r);
@@ -48,7 +49,8 @@ cs_status cs_reinforce_new(cs_controller *controller, const cs_reinforce_options
     return CS_OK;
 }
 
-void cs_reinforce_free(cs_reinforce *r) {
+void cs_reinforce_free(cs_reinforce *r)
+{
     if (!r)
         return;
     free(r->first);
@@ -57,7 +59,8 @@ void cs_reinforce_free(cs_reinforce *r) {
 }
 
 /* Ascent: the gradient is that of the objective. */
-static void rmsprop(float *w, const float *g, float *square, size_t n, double lr) {
+static void rmsprop(float *w, const float *g, float *square, size_t n, double lr)
+{
     for (size_t i = 0; i < n; i++) {
         const double gi = (double)g[i];
         const double s = RMSPROP_DECAY * (double)square[i] + (1.0 - RMSPROP_DECAY) * gi * gi;
@@ -67,7 +70,8 @@ static void rmsprop(float *w, const float *g, float *square, size_t n, double lr
 }
 
 static void adam(float *w, const float *g, float *first, float *second, size_t n, double lr,
-                 uint64_t t) {
+                 uint64_t t)
+{
     const double c1 = 1.0 - pow(ADAM_BETA1, (double)t), c2 = 1.0 - pow(ADAM_BETA2, (double)t);
     for (size_t i = 0; i < n; i++) {
         const double gi = (double)g[i];
@@ -79,7 +83,8 @@ static void adam(float *w, const float *g, float *first, float *second, size_t n
     }
 }
 
-static void update(cs_reinforce *r) {
+static void update(cs_reinforce *r)
+{
     const cs_reinforce_options *o = &r->options;
     const size_t n = cs_controller_count(r->controller);
     float *w = cs_controller_weights(r->controller), *g = cs_controller_grad(r->controller);
@@ -93,7 +98,8 @@ static void update(cs_reinforce *r) {
 }
 
 cs_status cs_reinforce_episode(cs_reinforce *r, const cs_mask *mask, const uint16_t *choice,
-                               size_t from, double reward) {
+                               size_t from, double reward)
+{
     const cs_reinforce_options *o = &r->options;
     if (!isfinite(reward))
         return CS_ENUMERIC;
@@ -111,22 +117,26 @@ cs_status cs_reinforce_episode(cs_reinforce *r, const cs_mask *mask, const uint1
     return CS_OK;
 }
 
-double cs_reinforce_baseline(const cs_reinforce *r) {
+double cs_reinforce_baseline(const cs_reinforce *r)
+{
     return r->at.baseline;
 }
 
-uint64_t cs_reinforce_updates(const cs_reinforce *r) {
+uint64_t cs_reinforce_updates(const cs_reinforce *r)
+{
     return r->at.updates;
 }
 
-cs_status cs_reinforce_save(const cs_reinforce *r, cs_sink *sink) {
+cs_status cs_reinforce_save(const cs_reinforce *r, cs_sink *sink)
+{
     const size_t n = cs_controller_count(r->controller);
     CS_TRY(cs_sink_write(sink, &r->at, sizeof r->at));
     CS_TRY(cs_sink_write(sink, r->first, n * sizeof *r->first));
     return cs_sink_write(sink, r->second, n * sizeof *r->second);
 }
 
-cs_status cs_reinforce_load(cs_reinforce *r, cs_source *source) {
+cs_status cs_reinforce_load(cs_reinforce *r, cs_source *source)
+{
     const size_t n = cs_controller_count(r->controller);
     CS_TRY(cs_source_read(source, &r->at, sizeof r->at));
     CS_TRY(cs_source_read(source, r->first, n * sizeof *r->first));

@@ -8,7 +8,8 @@ typedef struct random_state {
     double best; /* claim of the last offer; negative before the first */
 } random_state;
 
-static cs_status random_open(cs_task *task, void **state) {
+static cs_status random_open(cs_task *task, void **state)
+{
     (void)task;
     random_state *s = malloc(sizeof *s);
     if (!s)
@@ -18,7 +19,8 @@ static cs_status random_open(cs_task *task, void **state) {
     return CS_OK;
 }
 
-static cs_status random_step(cs_task *task, void *state) {
+static cs_status random_step(cs_task *task, void *state)
+{
     random_state *s = state;
     cs_design design;
     cs_hw_metrics hw;
@@ -34,15 +36,18 @@ static cs_status random_step(cs_task *task, void *state) {
     return cs_offer(task, &design, acc);
 }
 
-static void random_close(void *state) {
+static void random_close(void *state)
+{
     free(state);
 }
 
-static cs_status random_save(const void *state, cs_sink *sink) {
+static cs_status random_save(const void *state, cs_sink *sink)
+{
     return cs_sink_write(sink, state, sizeof(random_state));
 }
 
-static cs_status random_load(cs_task *task, cs_source *source, void **state) {
+static cs_status random_load(cs_task *task, cs_source *source, void **state)
+{
     void *s;
     CS_TRY(random_open(task, &s));
     const cs_status status = cs_source_read(source, s, sizeof(random_state));
