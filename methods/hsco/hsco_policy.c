@@ -1,0 +1,34 @@
+#include "hsco.h"
+
+#include <string.h>
+
+/* Activity is read again where a group begins: bitwidths depend on the operators, accelerator
+ * decisions on both (hw.h: `active` sees the network only). */
+static void allowed(void *context, const uint16_t *choice, size_t i, uint16_t *first, uint16_t *end)
+{
+    hsco_mask *mask = context;
+    cs_design design = {.n = (uint16_t)cs_space_size(mask->space)};
+    memcpy(design.choice, choice, i * sizeof design.choice[0]);
+    if (i == 0 || i == mask->first_bits || i == mask->first_accelerator)
+        cs_space_active(mask->space, &design, mask->active);
+    if (i >= mask->first_bits && !mask->active[i]) {
+        *first = 0;
+        *end = 1;
+        return;
+    }
+    *first = cs_space_first(mask->space, &design, i);
+    *end = cs_space_decision(mask->space, i)->n_choices;
+}
+
+void hsco_mask_init(hsco_mask *mask, const cs_space *space)
+{
+    size_t last;
+    *mask = (hsco_mask){.space = space};
+    cs_space_group(space, CS_GROUP_BITWIDTH, &mask->first_bits, &last);
+    cs_space_group(space, CS_GROUP_ACCELERATOR, &mask->first_accelerator, &last);
+}
+
+cs_mask hsco_mask_of(hsco_mask *mask)
+{
+    return (cs_mask){mask, allowed};
+}
