@@ -22,9 +22,16 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     root=sudo
 fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 echo "deps: installing$missing"
-$root apt-get -o DPkg::Lock::Timeout=300 update -qq ||
+$root apt-get -o DPkg::Lock::Timeout=300 update -qq >"$log" 2>&1 ||
     echo "deps: the package lists could not be refreshed; trying with the old ones" >&2
 # shellcheck disable=SC2086
-$root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
-    --no-install-recommends $missing </dev/null
+if ! $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
+    --no-install-recommends $missing </dev/null >>"$log" 2>&1; then
+    cat "$log" >&2
+    echo "deps: apt-get could not install$missing" >&2
+    exit 4
+fi
+echo "deps: done"
