@@ -1,3 +1,4 @@
+#!/bin/sh
 # Getting data sets: datasets/fetch.sh against a file:// mirror of small generated archives.
 . tests/sh.inc
 root=$PWD
