@@ -121,8 +121,8 @@ fetch() {
         fail "$unpack/$folder/SHA256SUMS: cannot be written"
     if [ -e "$data/$folder" ]; then
         say "$name: $data/$folder was not intact: kept as $folder.old"
-        rm -rf "$data/$folder.old" && mv "$data/$folder" "$data/$folder.old" ||
-            fail "$data/$folder: cannot be replaced"
+        rm -rf "$data/$folder.old"
+        mv "$data/$folder" "$data/$folder.old" || fail "$data/$folder: cannot be replaced"
     fi
     mv "$unpack/$folder" "$data/$folder" || fail "$data/$folder: cannot be made"
     rm -rf "$unpack" "$data/$tarball.part"
@@ -146,9 +146,11 @@ for tool in curl tar gzip sha256sum flock; do
     command -v $tool >/dev/null || fail "$tool is not installed: run 'make deps'"
 done
 [ -r "$sums" ] || fail "$sums: expected a list of SHA-256 sums, found no readable file"
-mkdir -p "$data" 2>/dev/null && [ -w "$data" ] ||
+mkdir -p "$data" 2>/dev/null
+[ -w "$data" ] ||
     fail "$data: cannot be written: set COSEARCH_DATA to a folder that can"
-exec 9>"$data/.fetch.lock" && flock -n 9 || fail "$data: another fetch is at work there"
+exec 9>"$data/.fetch.lock"
+flock -n 9 || fail "$data: another fetch is at work there"
 trap clean EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
