@@ -1,0 +1,217 @@
+/* The corrected model: the published schedule (a chunk loads an input tile and its weights,
+ * computes, and writes an output tile) with its defects mended: every convolution of the network
+ * at its own resolution, whole tiles, stride-aware input windows, weight buffers, integer DSP
+ * packing, block RAM shapes, off-chip traffic. Integer arithmetic throughout.
+ * docs/hw-models.md gives each deviation from the published model and its reason. */
+#include "fpga_chunk.h"
+
+#define LUT_RAM_BITS 1024 /* a weight bank up to this size is LUT RAM and costs no block RAM */
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (int64_t)(((uint64_t)a + (uint64_t)b - 1) / (uint64_t)b);
+}
+
+/* 16-bit words moved per cycle by a buffer with x banks, as published. */
+static int64_t port(int64_t x)
+{
+    return x < 2 ? 2 : x > 4 ? 4 : x;
+}
+
+/* ---- network to layers ---- */
+
+cs_status fpga_corrected_lower(const fpga_layout *layout, const cs_net *net, fpga_layer *layer,
+                               size_t *n)
+{
+    cs_conv conv[CS_CONVS_MAX];
+    const size_t convs = cs_net_convs(net, conv);
+    for (size_t i = 0; i < convs; i++) {
+        const cs_conv *c = &conv[i];
+        const int chunk = fpga_layout_chunk(layout, c->depthwise, c->out_size, c->bits);
+        if (chunk < 0)
+            return CS_EOUTSIDE;
+        const uint16_t runs = c->depthwise ? 1 : c->groups; /* groups run one after another */
+        layer[i] = (fpga_layer){.block = c->block,
+                                .kernel = c->kernel,
+                                .stride = c->stride,
+                                .bits = c->bits,
+                                .chunk = (uint8_t)chunk,
+                                .depthwise = c->depthwise,
+                                .groups = c->groups,
+                                .cin = (uint16_t)(c->cin / c->groups),
+                                .cout = (uint16_t)(c->cout / runs),
+                                .in_size = c->in_size,
+                                .out_size = c->out_size,
+                                .count = (double)runs};
+    }
+    *n = convs;
+    return CS_OK;
+}
+
+bool fpga_corrected_merge(fpga_layer *into, const fpga_layer *from)
+{
+    if (into->chunk != from->chunk || into->kernel != from->kernel ||
+        into->stride != from->stride || into->cin != from->cin || into->cout != from->cout ||
+        into->in_size != from->in_size || into->out_size != from->out_size)
+        return false;
+    into->count += from->count;
+    return true;
+}
+
+/* ---- cycles and traffic ---- */
+
+/* Input rows (or columns) read for all output tiles of side `tile`, padding excluded: every tile
+ * reads the rows its window covers, so neighbours overlap. Tile i covers the rows
+ * i*tile*stride - pad .. that + window - 1 of which 0..in-1 exist. */
+static int64_t rows_read(const fpga_layer *l, int64_t tile, int64_t tiles)
+{
+    const int64_t s = l->stride, pad = l->kernel / 2;
+    const int64_t last = l->out_size - (tiles - 1) * tile; /* output rows of the last tile */
+    int64_t rows = (tiles - 1) * ((tile - 1) * s + l->kernel) + (last - 1) * s + l->kernel;
+    for (int64_t i = 0; i < tiles && i * tile * s < pad; i++)
+        rows -= pad - i * tile * s;
+    for (int64_t i = tiles - 1; i >= 0; i--) {
+        const int64_t outputs = i == tiles - 1 ? last : tile;
+        const int64_t end = (i * tile + outputs - 1) * s - pad + l->kernel; /* one past its rows */
+        if (end <= l->in_size)
+            break;
+        rows -= end - l->in_size;
+    }
+    return rows;
+}
+
+typedef struct tiling {
+    int64_t tr, tc, tm, tn;           /* tiles, not larger than the layer */
+    int64_t rows, columns, outs, ins; /* how many of each */
+} tiling;
+
+static tiling tile_layer(const fpga_chunk *chunk, const fpga_layer *l)
+{
+    const int32_t *v = chunk->v;
+    tiling t = {.tr = at_most(v[CHUNK_TR], l->out_size),
+                .tc = at_most(v[CHUNK_TC], l->out_size),
+                .tm = at_most(v[CHUNK_TM], l->cout),
+                .tn = chunk->depthwise ? 1 : at_most(v[CHUNK_TN], l->cin)};
+    t.rows = ceil_div(l->out_size, t.tr);
+    t.columns = t.tc == t.tr ? t.rows : ceil_div(l->out_size, t.tc);
+    t.outs = ceil_div(l->cout, t.tm);
+    t.ins = chunk->depthwise ? 1 : ceil_div(l->cin, t.tn);
+    return t;
+}
+
+/* Cycles of one run of the layer. Edge tiles are padded to whole ones, as a pipeline with fixed
+ * trip counts does. */
+static int64_t cycles(const fpga_chunk *chunk, const fpga_layer *l, const tiling *t)
+{
+    const int32_t *v = chunk->v;
+    const int64_t k = l->kernel, q = chunk->bits, m = v[CHUNK_M], r = v[CHUNK_R];
+    const int64_t ih = (t->tr - 1) * l->stride + k, iw = (t->tc - 1) * l->stride + k;
+    const bool rows = v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2);
+    const int64_t out_words = t->tm * t->tr * t->tc;
+    int64_t compute = t->tc * k * k, read_in, read_weights;
+    if (rows)
+        compute *= t->tm * t->tn * ceil_div(t->tr, r);
+    else
+        compute *= t->tr * ceil_div(t->tm, m) *
+                   (chunk->depthwise || v[CHUNK_MODE] == 0 ? t->tn : ceil_div(t->tn, v[CHUNK_N]));
+    if (chunk->depthwise)
+        read_in = ceil_div(t->tm * ih * iw * q, 16 * port(m));
+    else
+        read_in = ceil_div(t->tn * ih * iw * q, 16 * port(rows ? ih : v[CHUNK_N]));
+    if (rows)
+        read_weights = ceil_div(t->tm * t->tn * k * q, 16);
+    else
+        read_weights = ceil_div(t->tm * t->tn * k * k * q, 16 * port(m));
+    const int64_t v_out = rows ? r : m;
+    const int64_t write = ceil_div(out_words * q, 16 * port(v_out)) + /* and clear the buffer */
+                          ceil_div(out_words * q, 16 * v_out);
+    return t->rows * t->columns * t->outs *
+           (write + t->ins * (at_least(compute, read_in) + read_weights));
+}
+
+/* Words between chip and DRAM for one run: inputs once per output-channel tile, weights once per
+ * spatial tile, outputs once. */
+static int64_t dram_words(const fpga_chunk *chunk, const fpga_layer *l, const tiling *t)
+{
+    const int64_t height = rows_read(l, t->tr, t->rows);
+    const int64_t width = t->tc == t->tr ? height : rows_read(l, t->tc, t->columns);
+    const int64_t inputs = height * width * (chunk->depthwise ? l->cout : l->cin * t->outs);
+    const int64_t weights = t->rows * t->columns * l->cout * l->cin * l->kernel * l->kernel;
+    return inputs + weights + (int64_t)l->cout * l->out_size * l->out_size;
+}
+
+fpga_cost fpga_corrected_cost(fpga_chunk *chunk, const fpga_layer *l)
+{
+    const tiling t = tile_layer(chunk, l);
+    return (fpga_cost){.cycles = l->count * (double)cycles(chunk, l, &t),
+                       .dram_bits = l->count * (double)(dram_words(chunk, l, &t) * chunk->bits)};
+}
+
+/* ---- resources ---- */
+
+/* Products per DSP48E1 and cycle; float32 is not a bitwidth of this template. Port-width
+ * arithmetic of UG479 with shared operands; met by published 8- and 4-bit designs. */
+static int32_t products_per_dsp(int32_t bits)
+{
+    return bits <= 4 ? 4 : bits <= 8 ? 2 : 1;
+}
+
+/* Block RAMs of 18 Kbit for one bank: 16Kx1, 8Kx2, 4Kx4, 2Kx9, 1Kx18. */
+static int64_t bank_brams(int64_t words, int32_t bits)
+{
+    const int64_t depth = bits <= 1   ? 16384
+                          : bits <= 2 ? 8192
+                          : bits <= 4 ? 4096
+                          : bits <= 9 ? 2048
+                                      : 1024;
+    return ceil_div(words, depth);
+}
+
+static int64_t weight_brams(int64_t words, int32_t bits)
+{
+    return words * bits <= LUT_RAM_BITS ? 0 : bank_brams(words, bits);
+}
+
+static int64_t brams(const fpga_chunk *chunk, int64_t k, int64_t stride)
+{
+    const int32_t *v = chunk->v, q = chunk->bits;
+    const int64_t tr = v[CHUNK_TR], tc = v[CHUNK_TC], tm = v[CHUNK_TM], m = v[CHUNK_M];
+    const int64_t tn = chunk->depthwise ? 1 : v[CHUNK_TN], n = chunk->depthwise ? 1 : v[CHUNK_N];
+    const int64_t r = v[CHUNK_R], in_channels = chunk->depthwise ? tm : tn;
+    const int64_t ih = (tr - 1) * stride + k, iw = (tc - 1) * stride + k;
+    if (v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2)) /* a bank per input row, unit row, tap row */
+        return 2 * ih * bank_brams(iw * in_channels, q) +
+               r * bank_brams(ceil_div(tr, r) * tc * tm, q) + k * weight_brams(k * tm * tn, q);
+    const int64_t in_banks = chunk->depthwise ? m : n;
+    const int64_t weight_banks = v[CHUNK_MODE] == 1 && !chunk->depthwise ? m * n : m;
+    return 2 * in_banks * bank_brams(ih * iw * (in_channels / in_banks), q) +
+           m * bank_brams(tr * tc * (tm / m), q) +
+           weight_banks * weight_brams(k * k * tm * tn / weight_banks, q);
+}
+
+fpga_resources fpga_corrected_resources(const fpga_chunk *chunk)
+{
+    const int32_t *v = chunk->v;
+    int64_t multipliers = v[CHUNK_M];
+    if (v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2))
+        multipliers = v[CHUNK_R];
+    else if (!chunk->depthwise && v[CHUNK_MODE] == 1)
+        multipliers = v[CHUNK_M] * v[CHUNK_N];
+    int64_t bram = 0;
+    for (unsigned stride = 1; stride <= 2; stride++)
+        for (unsigned k = 1; k <= 5; k += 2)
+            if (chunk->windows & fpga_window_bit(k, stride))
+                bram = at_least(bram, brams(chunk, k, stride));
+    return (fpga_resources){.dsp = (double)ceil_div(multipliers, products_per_dsp(chunk->bits)),
+                            .bram = (double)bram};
+}
