@@ -3,7 +3,7 @@
 #define CS_DATASETS_DATASET_PRIVATE_H
 
 #include "datasets/augment.h"
-#include "datasets/dataset.h"
+#include "datasets/dataset_access.h"
 #include "datasets/source.h"
 #include "datasets/split.h"
 

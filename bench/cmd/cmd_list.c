@@ -1,7 +1,7 @@
 /* cosearch list: what is registered, and the dictionary of the result columns. */
 #include "cli.h"
 #include "core/text.h"
-#include "datasets/dataset.h"
+#include "datasets/dataset_access.h"
 #include "registry.h"
 #include "report/figure.h"
 #include "report/table.h"

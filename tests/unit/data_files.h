@@ -1,4 +1,5 @@
-/* Data files for the tests of datasets/: a temporary folder of generated CIFAR files. */
+/* Data files for the tests of datasets/: a temporary folder (below build/) of generated CIFAR
+ * files. */
 #ifndef CS_TESTS_DATA_FILES_H
 #define CS_TESTS_DATA_FILES_H
 
@@ -16,7 +17,7 @@ static inline void data_files_make(data_files *files, cs_synth_format format, ui
                                    uint32_t n_test)
 {
     cs_error err = {""};
-    strcpy(files->dir, "/tmp/cosearch-data-XXXXXX");
+    strcpy(files->dir, "build/data-XXXXXX");
     cr_assert_not_null(mkdtemp(files->dir));
     cr_assert_eq(cs_synth_write(files->dir, format, n_train, n_test, 7, &err), CS_OK, "%s",
                  err.text);

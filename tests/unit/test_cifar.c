@@ -1,6 +1,6 @@
 #include "data_files.h"
 #include "datasets/checksum.h"
-#include "datasets/dataset.h"
+#include "datasets/dataset_access.h"
 #include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 #include "core/hash.h"
-#include "datasets/dataset.h"
+#include "datasets/dataset_access.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "datasets/dataset.h"
+#include "datasets/dataset_access.h"
 #include "datasets/split.h"
 #include <criterion/criterion.h>
 #include <string.h>

@@ -10,8 +10,8 @@
  * Identity. info.id is NAME-TRAIN-TEST-HASH: record counts and XXH64 over the bytes of the training
  * files in order. It is the same with and without the test set (of which only the size is taken);
  * cs_dataset_test_hash gives the content hash of the test set to the final phase. */
-#ifndef CS_DATASETS_DATASET_H
-#define CS_DATASETS_DATASET_H
+#ifndef CS_DATASETS_DATASET_ACCESS_H
+#define CS_DATASETS_DATASET_ACCESS_H
 
 #include "cosearch/dataset.h"
 #include "cosearch/status.h"
