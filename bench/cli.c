@@ -194,14 +194,30 @@ static const cs_option *parser_find(const parser *p, int code)
     return NULL;
 }
 
+/* Is it an option that stands before the command? */
+static bool is_global(int letter, const char *name)
+{
+    for (const cs_option *o = global_options; o->name; o++)
+        if ((letter && o->letter == letter) || (name && strcmp(o->name, name) == 0))
+            return true;
+    return false;
+}
+
 static cs_status unknown_option(const parser *p, const char *word, cs_error *err)
 {
     const char *names[OPTIONS_MAX + 1] = {0};
-    char bare[64];
-    if (optopt > 0 && optopt < 256)
+    const bool is_letter = optopt > 0 && optopt < 256;
+    char bare[64] = "";
+    if (!is_letter)
+        snprintf(bare, sizeof bare, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    if (is_global(is_letter ? optopt : 0, is_letter ? NULL : bare))
+        return cs_fail(err, CS_EUSAGE,
+                       "option '%s' is global: it stands before the command, as in 'cosearch %s "
+                       "COMMAND'",
+                       word, word);
+    if (is_letter)
         return cs_fail(err, CS_EUSAGE, "unknown option '-%c'; '%s --help' shows all", optopt,
                        p->where);
-    snprintf(bare, sizeof bare, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     for (size_t i = 0; i < p->n; i++) {
         names[i] = p->option[i]->name;
         if (strcmp(bare, names[i]) == 0) /* only a flag with a value ends here */
@@ -393,7 +409,7 @@ static cs_status run_line(int argc, char **argv, int *exit_code, cs_error *err)
     parser p = {.where = "cosearch"};
     cs_args args = {.options = global_options};
     cs_globals globals;
-    const cs_command *command;
+    const cs_command *command = NULL;
     parser_add(&p, global_options);
     CS_TRY(parse_options(&p, true, argc, argv, &args, err));
     if (cs_args_has(&args, "help")) {

@@ -5,6 +5,7 @@
 #include "registry.h"
 #include "report/figure.h"
 #include "report/table.h"
+#include "run/schema.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static cs_status finish(listing *l, cs_table *table, const char *kind, cs_error 
     return status;
 }
 
-static cs_status new_table(const cs_column *columns, size_t n, cs_table **out, cs_error *err)
+static cs_status new_table(const cs_table_column *columns, size_t n, cs_table **out, cs_error *err)
 {
     *out = cs_table_new(columns, n);
     return *out ? CS_OK : cs_fail(err, CS_ENOMEM, "out of memory for a table");
@@ -84,11 +85,11 @@ static void param_range(cs_table *table, const cs_param *p)
 /* Declared parameters of the picked method, or of all. */
 static cs_status list_params(listing *l, cs_error *err)
 {
-    static const cs_column columns[] = {{"method", false},
-                                        {"parameter", false},
-                                        {"default", true},
-                                        {"range", false},
-                                        {"source", false}};
+    static const cs_table_column columns[] = {{"method", false},
+                                              {"parameter", false},
+                                              {"default", true},
+                                              {"range", false},
+                                              {"source", false}};
     cs_table *table;
     CS_TRY(NEW_TABLE(columns, &table, err));
     for (size_t i = 0; cs_methods[i]; i++) {
@@ -127,8 +128,9 @@ static cs_status list_one_method(listing *l, cs_error *err)
 
 static cs_status list_methods(listing *l, cs_error *err)
 {
-    static const cs_column columns[] = {{"method", false}, {"version", true}, {"params", true},
-                                        {"traits", false}, {"source", false}, {"summary", false}};
+    static const cs_table_column columns[] = {{"method", false}, {"version", true},
+                                              {"params", true},  {"traits", false},
+                                              {"source", false}, {"summary", false}};
     cs_table *table;
     if (l->pick)
         return list_one_method(l, err);
@@ -156,9 +158,9 @@ static cs_status list_methods(listing *l, cs_error *err)
 
 static cs_status list_datasets(listing *l, cs_error *err)
 {
-    static const cs_column columns[] = {{"dataset", false}, {"state", false}, {"classes", true},
-                                        {"size", true},     {"train", true},  {"test", true},
-                                        {"summary", false}};
+    static const cs_table_column columns[] = {
+        {"dataset", false}, {"state", false}, {"classes", true}, {"size", true},
+        {"train", true},    {"test", true},   {"summary", false}};
     cs_table *table;
     CS_TRY(NEW_TABLE(columns, &table, err));
     for (size_t i = 0; i < cs_dataset_count(); i++) {
@@ -209,7 +211,7 @@ static void add_bits(cs_table *table, const cs_net_space *s)
 
 static cs_status list_spaces(listing *l, cs_error *err)
 {
-    static const cs_column columns[] = {
+    static const cs_table_column columns[] = {
         {"space", false}, {"version", true},    {"input", true},      {"blocks", true},
         {"bits", false},  {"log10_nets", true}, {"operators", false}, {"summary", false}};
     cs_table *table;
@@ -232,11 +234,11 @@ static cs_status list_spaces(listing *l, cs_error *err)
 
 static cs_status list_hw(listing *l, cs_error *err)
 {
-    static const cs_column columns[] = {{"platform", false},
-                                        {"version", true},
-                                        {"exact_solver", false},
-                                        {"source", false},
-                                        {"summary", false}};
+    static const cs_table_column columns[] = {{"platform", false},
+                                              {"version", true},
+                                              {"exact_solver", false},
+                                              {"source", false},
+                                              {"summary", false}};
     cs_table *table;
     CS_TRY(NEW_TABLE(columns, &table, err));
     for (size_t i = 0; cs_hw_models[i]; i++) {
@@ -254,7 +256,7 @@ static cs_status list_hw(listing *l, cs_error *err)
 
 static cs_status list_figures(listing *l, cs_error *err)
 {
-    static const cs_column columns[] = {{"figure", false}, {"summary", false}};
+    static const cs_table_column columns[] = {{"figure", false}, {"summary", false}};
     cs_table *table;
     CS_TRY(NEW_TABLE(columns, &table, err));
     for (size_t i = 0; cs_figures[i]; i++)
@@ -265,16 +267,47 @@ static cs_status list_figures(listing *l, cs_error *err)
     return finish(l, table, "figure", err);
 }
 
+/* The data dictionary: of all files, or of one file or column. */
+static cs_status list_schema(listing *l, cs_error *err)
+{
+    static const cs_table_column columns[] = {
+        {"file", false}, {"column", false},        {"type", false},   {"unit", false},
+        {"since", true}, {"deterministic", false}, {"meaning", false}};
+    cs_table *table;
+    if (l->form == CS_TABLE_MARKDOWN && !l->pick) {
+        cs_text text = {0};
+        const cs_status status = cs_schema_print_markdown(&text);
+        if (status == CS_OK)
+            fputs(text.data, l->out);
+        cs_text_free(&text);
+        return status;
+    }
+    CS_TRY(NEW_TABLE(columns, &table, err));
+    for (size_t s = 0; cs_schemas[s]; s++) {
+        const bool whole = wanted(l, cs_schemas[s]->name);
+        for (size_t i = 0; i < cs_schemas[s]->n; i++) {
+            const cs_column *c = &cs_schemas[s]->column[i];
+            if (!wanted(l, c->name) && !whole)
+                continue;
+            cs_table_text(table, cs_schemas[s]->name);
+            cs_table_text(table, c->name);
+            cs_table_text(table, cs_column_type_name(c->type));
+            cs_table_text(table, c->unit);
+            cs_table_u64(table, c->since);
+            cs_table_text(table, c->deterministic ? "yes" : "no");
+            cs_table_text(table, c->meaning);
+        }
+    }
+    return finish(l, table, "column", err);
+}
+
 /* --- the command --------------------------------------------------------------------------- */
 
 static const struct {
     const char *what;
     cs_status (*list)(listing *, cs_error *);
-} kinds[] = {{"methods", list_methods},
-             {"datasets", list_datasets},
-             {"spaces", list_spaces},
-             {"hw", list_hw},
-             {"figures", list_figures}};
+} kinds[] = {{"methods", list_methods}, {"datasets", list_datasets}, {"spaces", list_spaces},
+             {"hw", list_hw},           {"figures", list_figures},   {"schema", list_schema}};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 static cs_status run(const cs_args *args, int *exit_code, cs_error *err)

@@ -15,14 +15,14 @@
 
 /* A cell is two NUL-terminated texts in the arena: for people, for machines. */
 struct cs_table {
-    const cs_column *columns;
+    const cs_table_column *columns;
     size_t n_columns, n_cells, cap;
     size_t *shown, *raw; /* offsets into the arena */
     cs_text arena;
     bool failed;
 };
 
-cs_table *cs_table_new(const cs_column *columns, size_t n)
+cs_table *cs_table_new(const cs_table_column *columns, size_t n)
 {
     cs_table *table = calloc(1, sizeof *table);
     if (!table)

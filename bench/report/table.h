@@ -9,17 +9,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef struct cs_column {
+typedef struct cs_table_column {
     const char *name;
     bool number; /* right-aligned, unquoted in CSV */
-} cs_column;
+} cs_table_column;
 
 typedef enum cs_table_form { CS_TABLE_ALIGNED, CS_TABLE_CSV, CS_TABLE_MARKDOWN } cs_table_form;
 
 typedef struct cs_table cs_table;
 
 /* `columns` is borrowed. NULL: out of memory. */
-cs_table *cs_table_new(const cs_column *columns, size_t n);
+cs_table *cs_table_new(const cs_table_column *columns, size_t n);
 void cs_table_free(cs_table *table);
 
 /* Next cell. A failed allocation is remembered and reported by cs_table_write. */

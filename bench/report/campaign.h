@@ -1,0 +1,33 @@
+/* A finished or running campaign as its files say: results.csv and the traces of its runs. Reads
+ * only; shared by figures and summaries. */
+#ifndef CS_CAMPAIGN_H
+#define CS_CAMPAIGN_H
+
+#include "core/csvio.h"
+
+typedef struct cs_campaign {
+    char dir[512];
+    cs_csv results; /* borrowed texts live until cs_campaign_close */
+} cs_campaign;
+
+/* Folder of a campaign below `results`: `name` (or a path with a slash as it is), or with NULL the
+ * one whose results.csv changed last. CS_EUSAGE: unknown name, with the nearest; CS_EINFEASIBLE:
+ * no campaign has results yet. `dir` has `size` bytes. */
+cs_status cs_campaign_find(const char *results, const char *name, char *dir, size_t size,
+                           cs_error *err);
+
+/* Reads DIR/results.csv. CS_EIO if it is not there, CS_EMISMATCH if its columns are not those of
+ * this program's schema, CS_EFORMAT if it is damaged. A torn last line is left out, as everywhere.
+ */
+cs_status cs_campaign_open(const char *dir, cs_campaign *out, cs_error *err);
+void cs_campaign_close(cs_campaign *campaign);
+
+/* Cell of a row: "" if the column does not exist. */
+const char *cs_campaign_text(const cs_campaign *campaign, size_t row, const char *column);
+/* NaN if the field is empty, no number or the column does not exist. */
+double cs_campaign_double(const cs_campaign *campaign, size_t row, const char *column);
+
+/* Trace of a row's run. CS_EIO if there is none, otherwise as cs_campaign_open. */
+cs_status cs_campaign_trace(const cs_campaign *campaign, size_t row, cs_csv *out, cs_error *err);
+
+#endif
