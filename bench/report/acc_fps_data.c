@@ -175,13 +175,12 @@ static cs_status write_block(acc_fps *f, size_t cell_index, size_t method, acc_f
 {
     static const char *const what[] = {"evaluated, limits kept", "evaluated, a limit broken",
                                        "answers"};
-    static const char *const fields[] = {"fps acc_val_percent run design",
-                                         "fps acc_val_percent run design",
-                                         "fps acc_test_percent sd acc_val_percent fps_optimum "
-                                         "seed run design"};
+    static const char answer_fields[] =
+        "fps acc_test_percent sd acc_val_percent fps_optimum seed run design";
+    const char *fields = kind == ACC_FPS_ANSWER ? answer_fields : "fps acc_val_percent run design";
     size_t n = 0;
     fprintf(f->dat, "# %s, %s on %s, %s: %s\n", f->methods[method], f->cells[cell_index].dataset,
-            f->cells[cell_index].hw, what[kind], fields[kind]);
+            f->cells[cell_index].hw, what[kind], fields);
     for (size_t row = 0; row < f->campaign.results.n_rows; row++) {
         if (find_cell(f, row) != cell_index || find_method(f, row) != method)
             continue;

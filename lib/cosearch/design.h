@@ -35,6 +35,12 @@ cs_status cs_design_format(const cs_space *space, const cs_design *design, char 
  * that names the field, what was found and what would be allowed. */
 cs_status cs_design_parse(const cs_space *space, const char *text, cs_design *out, cs_error *err);
 
+/* Reads operators and bitwidths only; the platform is any and the accelerator may be empty. The
+ * accelerator of *out is some valid one: for cs_space_solve, and to carry a network over to
+ * another platform. */
+cs_status cs_design_parse_network(const cs_space *space, const char *text, cs_design *out,
+                                  cs_error *err);
+
 /* Space and platform named in a text form, without reading the rest; each buffer 64 bytes. */
 cs_status cs_design_names(const char *text, char space[64], char hw[64], cs_error *err);
 

@@ -373,6 +373,22 @@ cs_status cs_design_parse(const cs_space *space, const char *text, cs_design *ou
     return CS_OK;
 }
 
+cs_status cs_design_parse_network(const cs_space *space, const char *text, cs_design *out,
+                                  cs_error *err)
+{
+    fields f;
+    CS_TRY(split_fields(text, &f, err));
+    if (strcmp(f.field[FIELD_SPACE], space->net_space->name) != 0)
+        return cs_fail(err, CS_EOUTSIDE, "design text, field %s: expected '%s', found '%.60s'",
+                       field_name[FIELD_SPACE], space->net_space->name, f.field[FIELD_SPACE]);
+    cs_design d = {.n = (uint16_t)cs_space_size(space)};
+    CS_TRY(read_ops(space, f.field[FIELD_OPS], &d, err));
+    CS_TRY(read_bits(space, f.field[FIELD_BITS], &d, err));
+    cs_space_repair(space, &d);
+    cs_space_canonical(space, &d, out);
+    return CS_OK;
+}
+
 cs_status cs_design_names(const char *text, char space[64], char hw[64], cs_error *err)
 {
     fields f;
