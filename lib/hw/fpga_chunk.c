@@ -284,6 +284,12 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
     {                                                                                              \
         return fpga_evaluate(&id##_config, ctx, net, choice, limits, report);                      \
     }                                                                                              \
+    static cs_status id##_solve(const cs_hw_context *ctx, const cs_net *net,                       \
+                                const cs_limits *limits, uint16_t *choice, cs_solution *out,       \
+                                cs_error *err)                                                     \
+    {                                                                                              \
+        return fpga_solve(&id##_config, ctx, net, limits, choice, out, err);                       \
+    }                                                                                              \
     extern const cs_hw_model cs_hw_model_##id;                                                     \
     const cs_hw_model cs_hw_model_##id = {.version = (version_),                                   \
                                           .name = (name_),                                         \
@@ -291,7 +297,8 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
                                           .summary = (summary_),                                   \
                                           .decisions = id##_decisions,                             \
                                           .active = id##_active,                                   \
-                                          .evaluate = id##_evaluate};
+                                          .evaluate = id##_evaluate,                               \
+                                          .solve = id##_solve};
 
 #define PUBLISHED(free)                                                                            \
     {                                                                                              \
