@@ -9,6 +9,10 @@ while IFS= read -r script; do
     $shell -n "$script" 2>&1
 done <"$TEST_DIR/scripts" >"$TEST_DIR/bad"
 empty "$(wc -l <"$TEST_DIR/scripts") shell scripts parse" "$TEST_DIR/bad"
+grep -v '\.inc$' "$TEST_DIR/scripts" | while IFS= read -r script; do
+    head -n 1 "$script" | grep -qE '^#!/bin/(ba)?sh$' || echo "$script"
+done >"$TEST_DIR/bad"
+empty "every shell script names its shell" "$TEST_DIR/bad"
 if command -v shellcheck >/dev/null; then
     # SC1091: sourced files are checked on their own; SC3043: dash and bash both have `local`;
     # SC2034: variables of the .inc files are used by who sources them
