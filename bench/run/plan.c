@@ -1,6 +1,6 @@
 #include "run/plan.h"
 
-#include "datasets/dataset.h"
+#include "datasets/dataset_access.h"
 #include "registry.h"
 #include <math.h>
 #include <stdio.h>
