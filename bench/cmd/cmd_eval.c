@@ -1,0 +1,129 @@
+/* cosearch eval: cost, provably best accelerator and accuracy of any design text. */
+#include "cli.h"
+#include "cmd/eval_design.h"
+#include "core/text.h"
+#include "run/profile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "dsp_max=450,fps_min=30" into limits; the others stay absent. */
+static cs_status parse_limits(const char *text, cs_limits *out, cs_error *err)
+{
+    const char *names[CS_PROFILE_LIMITS + 1] = {0};
+    for (size_t i = 0; i < CS_PROFILE_LIMITS; i++)
+        names[i] = cs_limit_name(i);
+    while (text && *text) {
+        char key[32], value[32];
+        const size_t n = strcspn(text, ",");
+        const char *equals = memchr(text, '=', n);
+        if (!equals || (size_t)(equals - text) >= sizeof key ||
+            n - (size_t)(equals - text) > sizeof value)
+            return cs_fail(err, CS_EUSAGE, "option --limits: expected NAME=VALUE, found '%.*s'",
+                           (int)n, text);
+        snprintf(key, sizeof key, "%.*s", (int)(equals - text), text);
+        snprintf(value, sizeof value, "%.*s", (int)(n - (size_t)(equals - text) - 1), equals + 1);
+        size_t i = 0;
+        while (names[i] && strcmp(names[i], key) != 0)
+            i++;
+        if (!names[i])
+            return cs_fail_unknown(err, "limit", key, names, "cosearch eval --help");
+        double number;
+        if (!cs_text_double(value, &number) || number < 0.0)
+            return cs_fail(err, CS_EUSAGE, "option --limits: %s: expected a number, found '%s'",
+                           key, value);
+        *cs_limit_at(out, i) = number;
+        text += n + (text[n] == ',');
+    }
+    return CS_OK;
+}
+
+/* The text of --design FILE, '-' for standard input, or the argument itself. Caller frees. */
+static cs_status read_texts(const cs_args *args, char **out, cs_error *err)
+{
+    const char *file = cs_args_get(args, "design"), *text = cs_args_at(args, 0);
+    if ((file != NULL) == (text != NULL))
+        return cs_fail(err, CS_EUSAGE,
+                       "expected one design: 'cosearch eval --design FILE', '--design -' for "
+                       "standard input, or the design text itself in quotes");
+    if (file)
+        return cs_text_read_file(strcmp(file, "-") == 0 ? "/dev/stdin" : file, out, NULL, err);
+    *out = strdup(text);
+    return *out ? CS_OK : cs_fail(err, CS_ENOMEM, "out of memory for a design text");
+}
+
+/* CSV of several tables cannot share a stream. */
+static cs_status check_tables(const cs_args *args, cs_error *err)
+{
+    if (cs_args_has(args, "csv") && cs_args_has(args, "layers") && cs_args_has(args, "chunks"))
+        return cs_fail(err, CS_EUSAGE, "--csv prints one table: choose --layers or --chunks");
+    return CS_OK;
+}
+
+static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
+{
+    eval_request request = {.hw = cs_args_get(args, "hw"),
+                            .limits = CS_LIMITS_NONE,
+                            .solve = cs_args_has(args, "solve")};
+    uint64_t classes = 0;
+    char *texts, *at;
+    bool feasible = true;
+    size_t n = 0;
+    CS_TRY(check_tables(args, err));
+    CS_TRY(cs_args_u64(args, "classes", 1, 65535, &classes, err));
+    CS_TRY(parse_limits(cs_args_get(args, "limits"), &request.limits, err));
+    request.classes = (uint16_t)classes;
+    CS_TRY(read_texts(args, &texts, err));
+    eval_output *out = NULL;
+    cs_status status = eval_output_new(args, &request.limits, &out, err);
+    for (char *line = strtok_r(texts, "\n", &at); line && status == CS_OK;
+         line = strtok_r(NULL, "\n", &at)) {
+        eval_result result;
+        line += strspn(line, " \t\r");
+        if (*line == '\0' || *line == '#')
+            continue;
+        n++;
+        status = eval_design(&request, line, &result, err);
+        if (status == CS_OK)
+            status = eval_output_add(out, &result, err);
+        if (status == CS_OK)
+            feasible = feasible && result.report.total.violated == 0;
+        eval_result_free(&result);
+    }
+    if (status == CS_OK && n == 0)
+        status = cs_fail(err, CS_EFORMAT, "no design text found: every line is empty or a comment");
+    if (status == CS_OK)
+        status = eval_output_end(out, err);
+    eval_output_free(out);
+    free(texts);
+    if (!feasible)
+        *exit_code = CS_EXIT_VIOLATED;
+    return status;
+}
+
+static const cs_option options[] = {
+    {"design", 0, "FILE", "file of design texts, one per line; - for standard input", NULL},
+    {"hw", 0, "MODEL", "platform instead of the one in the text", NULL},
+    {"classes", 0, "N", "classes of the classifier (default 10; 1000 for 224-pixel spaces)", NULL},
+    {"limits", 0, "LIST", "such as dsp_max=450,bram_max=700,fps_min=30 (default none)", NULL},
+    {"solve", 0, NULL, "replace the accelerator by the provably best one under the limits", NULL},
+    {"layers", 0, NULL, "cost of every layer", NULL},
+    {"chunks", 0, NULL, "cost of every sub-accelerator", NULL},
+    {"csv", 0, NULL, "comma-separated values: one row per design, layer or chunk", NULL},
+    {NULL, 0, NULL, NULL, NULL}};
+
+const cs_command cs_command_eval = {
+    .name = "eval",
+    .summary = "cost of any design text, its provably best accelerator, its accuracy",
+    .synopsis = "[DESIGN]",
+    .min_args = 0,
+    .max_args = 1,
+    .options = options,
+    .details =
+        "A design is one line: space|platform|operators|bitwidths|accelerator, as in design.txt "
+        "of\n"
+        "a run. With --solve the accelerator may be empty. Limits: dsp_max, bram_max, fps_min,\n"
+        "edp_max_js, latency_max_s, energy_max_j, area_max_mm2. Exit code 1 if a design breaks\n"
+        "one, 3 if --solve finds that no accelerator can keep them.\n",
+    .run = run};

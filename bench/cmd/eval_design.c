@@ -1,0 +1,106 @@
+#include "cmd/eval_design.h"
+
+#include "registry.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The text with its platform field replaced. */
+static cs_status with_platform(const char *text, const char *hw, char out[CS_DESIGN_TEXT_MAX],
+                               cs_error *err)
+{
+    const char *first = strchr(text, '|'), *second = first ? strchr(first + 1, '|') : NULL;
+    const int n = second ? snprintf(out, CS_DESIGN_TEXT_MAX, "%.*s|%s%s", (int)(first - text), text,
+                                    hw, second)
+                         : -1;
+    return n >= 0 && n < CS_DESIGN_TEXT_MAX
+               ? CS_OK
+               : cs_fail(err, CS_EFORMAT, "design text: too long, or not five fields");
+}
+
+/* Cost of the text's own accelerator on a platform. */
+static cs_status given_cost(const cs_space *space, const char *text, const cs_limits *limits,
+                            cs_design *design, cs_hw_report *report, cs_error *err)
+{
+    char renamed[CS_DESIGN_TEXT_MAX];
+    CS_TRY(with_platform(text, cs_space_hw_model(space)->name, renamed, err));
+    CS_TRY(cs_design_parse(space, renamed, design, err));
+    const cs_status status = cs_space_cost(space, design, limits, report);
+    return status == CS_OK ? CS_OK
+                           : cs_fail(err, status, "platform %s cannot cost this design: %s",
+                                     cs_space_hw_model(space)->name, cs_status_text(status));
+}
+
+/* "fpga-chunk:free" to "fpga-chunk-published:free"; NULL if there is no such model. */
+static const cs_hw_model *published_model(const cs_hw_model *model)
+{
+    char name[64];
+    const size_t n = strcspn(model->name, ":");
+    snprintf(name, sizeof name, "%.*s-published%s", (int)n, model->name, model->name + n);
+    return cs_hw_model_find(name);
+}
+
+/* Throughput of the design under the published model; NaN where it cannot express the design. */
+static double published_fps(const eval_result *result, uint16_t classes)
+{
+    const cs_hw_model *model = published_model(cs_space_hw_model(result->space));
+    cs_space *space;
+    cs_design design;
+    cs_hw_report report;
+    double fps = (double)NAN;
+    if (!model || cs_space_new(cs_space_net_space(result->space)->name, model->name, classes,
+                               &space, NULL) != CS_OK)
+        return fps;
+    if (given_cost(space, result->text, NULL, &design, &report, NULL) == CS_OK)
+        fps = report.total.fps;
+    cs_space_free(space);
+    return fps;
+}
+
+static cs_status solve(const eval_request *request, const char *text, eval_result *out,
+                       cs_error *err)
+{
+    cs_hw_report given;
+    cs_design design;
+    out->solved = true;
+    out->given_fps = (double)NAN;
+    if (given_cost(out->space, text, &request->limits, &design, &given, NULL) == CS_OK)
+        out->given_fps = given.total.fps;
+    CS_TRY(cs_design_parse_network(out->space, text, &out->design, err));
+    CS_TRY(cs_space_solve(out->space, &request->limits, &out->design, &out->solution, err));
+    const cs_status status =
+        cs_space_cost(out->space, &out->design, &request->limits, &out->report);
+    return status == CS_OK ? CS_OK
+                           : cs_fail(err, status, "the solved design cannot be costed: %s",
+                                     cs_status_text(status));
+}
+
+cs_status eval_design(const eval_request *request, const char *text, eval_result *out,
+                      cs_error *err)
+{
+    char space[64], hw[64];
+    const cs_net_space *net_space;
+    const cs_hw_model *model;
+    memset(out, 0, sizeof *out);
+    CS_TRY(cs_design_names(text, space, hw, err));
+    CS_TRY(cs_net_space_named(space, &net_space, err));
+    CS_TRY(cs_hw_model_named(request->hw ? request->hw : hw, &model, err));
+    uint16_t classes = request->classes;
+    if (classes == 0)
+        classes = net_space->input_size >= 224 ? 1000 : 10;
+    CS_TRY(cs_space_new(space, model->name, classes, &out->space, err));
+    if (request->solve)
+        CS_TRY(solve(request, text, out, err));
+    else
+        CS_TRY(given_cost(out->space, text, &request->limits, &out->design, &out->report, err));
+    CS_TRY(cs_design_format(out->space, &out->design, out->text, sizeof out->text));
+    out->hash = cs_design_hash(out->space, &out->design);
+    out->published_fps = published_fps(out, classes);
+    return cs_space_network(out->space, &out->design, &out->net);
+}
+
+void eval_result_free(eval_result *result)
+{
+    cs_space_free(result->space);
+    result->space = NULL;
+}
