@@ -89,8 +89,13 @@ cs_status eval_design(const eval_request *request, const char *text, eval_result
     if (classes == 0)
         classes = net_space->input_size >= 224 ? 1000 : 10;
     CS_TRY(cs_space_new(space, model->name, classes, &out->space, err));
+    const char *accelerator = strrchr(text, '|') + 1; /* five fields: cs_design_names saw to it */
     if (request->solve)
         CS_TRY(solve(request, text, out, err));
+    else if (accelerator[strspn(accelerator, " \t\r")] == '\0')
+        return cs_fail(err, CS_EUSAGE,
+                       "the design text names no accelerator (its last field is empty); --solve "
+                       "computes the best one");
     else
         CS_TRY(given_cost(out->space, text, &request->limits, &out->design, &out->report, err));
     CS_TRY(cs_design_format(out->space, &out->design, out->text, sizeof out->text));
