@@ -246,7 +246,8 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
         busy_chunk *b = &busy[l->chunk];
         if (!b->used)
             open_chunk(&layout, l->chunk, choice, b);
-        const fpga_cost cost = model->cost(&b->chunk, l);
+        fpga_cost cost;
+        model->cost(&b->chunk, l, &cost);
         b->chunk.windows |= fpga_window_bit(l->kernel, l->stride);
         b->layers++;
         b->cycles += cost.cycles;

@@ -57,10 +57,11 @@ typedef struct fpga_layer {
     double pixels_in_out; /* out_size^2 * cout * cin, likewise */
 } fpga_layer;
 
-/* Time of one tile: `pass` per input-channel tile, `write` per output tile. Cycles. */
+/* One tile of a chunk: cycles of an input-channel pass, cycles of writing the output tile times Tn,
+ * and its size Tr * Tc * Tm * Tn. */
 typedef struct fpga_tile {
     bool known;
-    double pass, write;
+    double pass, write, size;
 } fpga_tile;
 
 /* One chunk during an evaluation. */
@@ -88,7 +89,7 @@ typedef struct fpga_model {
     /* Layers of a network in order, with their chunks; CS_EOUTSIDE if a bitwidth has no chunk. */
     cs_status (*lower)(const fpga_layout *, const cs_net *, fpga_layer *layer, size_t *n);
     /* Cost of a layer, count times. The chunk is the layer's. */
-    fpga_cost (*cost)(fpga_chunk *, const fpga_layer *);
+    void (*cost)(fpga_chunk *, const fpga_layer *, fpga_cost *out);
     /* Slices and block RAMs of a chunk that serves the windows in chunk->windows. */
     fpga_resources (*resources)(const fpga_chunk *);
     /* Merges layer `from` into `into` if the sum of their costs is the cost of the merged layer
@@ -116,12 +117,12 @@ cs_status fpga_solve(const fpga_model *, const cs_hw_context *, const cs_net *, 
 
 /* The formulas of either model, as fields of fpga_model. */
 cs_status fpga_published_lower(const fpga_layout *, const cs_net *, fpga_layer *, size_t *n);
-fpga_cost fpga_published_cost(fpga_chunk *, const fpga_layer *);
+void fpga_published_cost(fpga_chunk *, const fpga_layer *, fpga_cost *out);
 fpga_resources fpga_published_resources(const fpga_chunk *);
 bool fpga_published_merge(fpga_layer *into, const fpga_layer *from);
 
 cs_status fpga_corrected_lower(const fpga_layout *, const cs_net *, fpga_layer *, size_t *n);
-fpga_cost fpga_corrected_cost(fpga_chunk *, const fpga_layer *);
+void fpga_corrected_cost(fpga_chunk *, const fpga_layer *, fpga_cost *out);
 fpga_resources fpga_corrected_resources(const fpga_chunk *);
 bool fpga_corrected_merge(fpga_layer *into, const fpga_layer *from);
 

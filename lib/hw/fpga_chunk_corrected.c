@@ -150,10 +150,10 @@ static int64_t dram_words(const fpga_chunk *chunk, const fpga_layer *l, const ti
     return inputs + weights + (int64_t)l->cout * l->out_size * l->out_size;
 }
 
-fpga_cost fpga_corrected_cost(fpga_chunk *chunk, const fpga_layer *l)
+void fpga_corrected_cost(fpga_chunk *chunk, const fpga_layer *l, fpga_cost *out)
 {
     const tiling t = tile_layer(chunk, l);
-    return (fpga_cost){.cycles = l->count * (double)cycles(chunk, l, &t),
+    *out = (fpga_cost){.cycles = l->count * (double)cycles(chunk, l, &t),
                        .dram_bits = l->count * (double)(dram_words(chunk, l, &t) * chunk->bits)};
 }
 

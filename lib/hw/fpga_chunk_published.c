@@ -106,19 +106,20 @@ static fpga_tile tile_cost(const fpga_chunk *chunk, int32_t k)
         read_weights = tm * tn * k * s;
     else
         read_weights = ceil_div(tm * tn * k * k, port(m)) * s;
-    return (fpga_tile){
-        .known = true, .pass = fmax(compute, read_in) + read_weights, .write = write * s};
+    return (fpga_tile){.known = true,
+                       .pass = fmax(compute, read_in) + read_weights,
+                       .write = write * s * tn,
+                       .size = (double)(tr * tc * tm * tn)};
 }
 
-fpga_cost fpga_published_cost(fpga_chunk *chunk, const fpga_layer *l)
+/* (R/Tr)(R/Tc)(M/Tm) * (write + (N/Tn) * pass) over one denominator: a single rounding, none where
+ * the result has few enough digits. */
+void fpga_published_cost(fpga_chunk *chunk, const fpga_layer *l, fpga_cost *out)
 {
     fpga_tile *t = &chunk->tile[l->kernel / 2];
     if (!t->known)
         *t = tile_cost(chunk, l->kernel);
-    const double tile = (double)(chunk->v[CHUNK_TR] * chunk->v[CHUNK_TC] * chunk->v[CHUNK_TM]);
-    const double tn = chunk->depthwise ? 1.0 : (double)chunk->v[CHUNK_TN];
-    return (fpga_cost){.cycles =
-                           (l->pixels_out * t->write + l->pixels_in_out / tn * t->pass) / tile,
+    *out = (fpga_cost){.cycles = (l->pixels_out * t->write + l->pixels_in_out * t->pass) / t->size,
                        .dram_bits = NAN};
 }
 

@@ -62,7 +62,8 @@ static bool cost_design(harvest *h, const uint16_t choice[CHUNK_PARAMS])
         return true;
     exact_option o = {.dsp = need.dsp, .bram = need.bram, .id = pack_choice(choice)};
     for (size_t i = 0; i < w->n; i++) {
-        const fpga_cost cost = h->model->cost(&chunk, &w->layer[i]);
+        fpga_cost cost;
+        h->model->cost(&chunk, &w->layer[i], &cost);
         o.cycles += cost.cycles;
         o.traffic += cost.dram_bits;
     }
