@@ -7,7 +7,8 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-cs_status cs_engine_new(int threads, cs_engine **out) {
+cs_status cs_engine_new(int threads, cs_engine **out)
+{
     if (threads < 1 || !out)
         return CS_EUSAGE;
     cs_engine *engine = calloc(1, sizeof *engine);
@@ -24,35 +25,42 @@ cs_status cs_engine_new(int threads, cs_engine **out) {
     return CS_OK;
 }
 
-void cs_engine_free(cs_engine *engine) {
+void cs_engine_free(cs_engine *engine)
+{
     if (!engine)
         return;
     free(engine->spare);
     free(engine);
 }
 
-uint64_t cs_engine_macs(const cs_engine *engine) {
+uint64_t cs_engine_macs(const cs_engine *engine)
+{
     return engine->macs;
 }
 
-size_t cs_engine_peak_bytes(const cs_engine *engine) {
+size_t cs_engine_peak_bytes(const cs_engine *engine)
+{
     return engine->peak;
 }
 
-int cs_engine_threads(const cs_engine *engine) {
+int cs_engine_threads(const cs_engine *engine)
+{
     return engine->threads;
 }
 
-cs_isa cs_engine_isa(const cs_engine *engine) {
+cs_isa cs_engine_isa(const cs_engine *engine)
+{
     return engine->isa;
 }
 
-const char *cs_isa_text(cs_isa isa) {
+const char *cs_isa_text(cs_isa isa)
+{
     static const char *const text[CS_ISA_COUNT] = {"portable", "avx2", "avx512"};
     return (unsigned)isa < CS_ISA_COUNT ? text[isa] : "unknown";
 }
 
-cs_isa cs_isa_detect(void) {
+cs_isa cs_isa_detect(void)
+{
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         return CS_ISA_AVX512;
@@ -61,7 +69,8 @@ cs_isa cs_isa_detect(void) {
     return CS_ISA_PORTABLE;
 }
 
-cs_status cs_engine_set_isa(cs_engine *engine, cs_isa isa) {
+cs_status cs_engine_set_isa(cs_engine *engine, cs_isa isa)
+{
     static const cs_kernels *const tables[CS_ISA_COUNT] = {&cs_kernels_portable, &cs_kernels_avx2,
                                                            &cs_kernels_avx512};
     if ((unsigned)isa >= CS_ISA_COUNT || isa > cs_isa_detect())
@@ -73,7 +82,8 @@ cs_status cs_engine_set_isa(cs_engine *engine, cs_isa isa) {
 
 /* A search trains one model after another. The largest block given back is kept, so that the next
  * model starts on pages that are already mapped instead of faulting each one in again. */
-cs_status cs_engine_alloc(cs_engine *engine, size_t bytes, void **out, size_t *size) {
+cs_status cs_engine_alloc(cs_engine *engine, size_t bytes, void **out, size_t *size)
+{
     void *block = NULL;
     size_t got = (bytes + 63) / 64 * 64;
     if (got == 0)
@@ -101,7 +111,8 @@ cs_status cs_engine_alloc(cs_engine *engine, size_t bytes, void **out, size_t *s
     return CS_OK;
 }
 
-void cs_engine_release(cs_engine *engine, void *block, size_t size) {
+void cs_engine_release(cs_engine *engine, void *block, size_t size)
+{
     if (!block)
         return;
     engine->live -= size;

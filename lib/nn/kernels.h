@@ -10,7 +10,8 @@
 #include <stddef.h>
 
 #define CS_LANES 16
-static inline int cs_padded(int channels) {
+static inline int cs_padded(int channels)
+{
     return (channels + CS_LANES - 1) / CS_LANES * CS_LANES;
 }
 
@@ -73,7 +74,8 @@ typedef struct cs_kernels {
 } cs_kernels;
 
 /* Floats of scratch that the depthwise kernels need. */
-static inline size_t cs_depthwise_scratch(const cs_depthwise *d) {
+static inline size_t cs_depthwise_scratch(const cs_depthwise *d)
+{
     const size_t pad = (size_t)(d->k / 2) * 2;
     return CS_LANES * (((size_t)d->h + pad) * ((size_t)d->w + pad) +
                        ((size_t)d->oh + pad) * ((size_t)d->ow + pad));

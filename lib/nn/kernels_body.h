@@ -8,28 +8,33 @@
  * vector of b is used MR times and a broadcast of a NR times per load. */
 INLINE void product_tile(const int mr, const int nr, int k, const float *a, ptrdiff_t a_row,
                          ptrdiff_t a_k, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
-                         bool add) {
+                         bool add)
+{
     vf acc[PRODUCT_MR_MAX][3];
-    UNROLL for (int i = 0; i < mr; i++) {
+    UNROLL for (int i = 0; i < mr; i++)
+    {
         UNROLL for (int j = 0; j < nr; j++) acc[i][j] =
             add ? v_load(c + i * ldc + j * VW) : v_zero();
     }
     for (int p = 0; p < k; p++) {
         vf bv[3];
         UNROLL for (int j = 0; j < nr; j++) bv[j] = v_load(b + p * ldb + j * VW);
-        UNROLL for (int i = 0; i < mr; i++) {
+        UNROLL for (int i = 0; i < mr; i++)
+        {
             const vf av = v_set(a[i * a_row + p * a_k]);
             UNROLL for (int j = 0; j < nr; j++) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
         }
     }
-    UNROLL for (int i = 0; i < mr; i++) {
+    UNROLL for (int i = 0; i < mr; i++)
+    {
         UNROLL for (int j = 0; j < nr; j++) v_store(c + i * ldc + j * VW, acc[i][j]);
     }
 }
 
 INLINE void product_panel(const int mr, const int nr, int m, int k, const float *a, ptrdiff_t a_row,
                           ptrdiff_t a_k, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
-                          bool add) {
+                          bool add)
+{
     int i = 0;
     for (; i + mr <= m; i += mr)
         product_tile(mr, nr, k, a + i * a_row, a_row, a_k, b, ldb, c + i * ldc, ldc, add);
@@ -44,7 +49,8 @@ INLINE void product_panel(const int mr, const int nr, int m, int k, const float 
 }
 
 static void product(int m, int n, int k, const float *a, ptrdiff_t a_row, ptrdiff_t a_k,
-                    const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, bool add) {
+                    const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, bool add)
+{
     int j = 0;
     for (int left = n / VW; left > 0;) {
         /* four vectors go as two and two: a single one would use a third of the registers */
@@ -61,13 +67,15 @@ static void product(int m, int n, int k, const float *a, ptrdiff_t a_row, ptrdif
 }
 
 /* u = s*z + t and the value it stands for. */
-INLINE vf finish_vector(const cs_finish *f, const bool quant, vf z, vf s, vf t) {
+INLINE vf finish_vector(const cs_finish *f, const bool quant, vf z, vf s, vf t)
+{
     const vf u = v_min(v_max(v_fma(s, z, t), v_set(f->lo)), v_set(f->hi));
     return quant ? v_fma(v_round(u), v_set(f->step), v_set(f->min)) : u;
 }
 
 INLINE void finish_rows(const bool quant, size_t rows, int cp, const cs_finish *f, const float *z,
-                        float *out) {
+                        float *out)
+{
     for (size_t r = 0; r < rows; r++)
         for (int c = 0; c < cp; c += VW) {
             const size_t at = r * (size_t)cp + (size_t)c;
@@ -76,7 +84,8 @@ INLINE void finish_rows(const bool quant, size_t rows, int cp, const cs_finish *
         }
 }
 
-static void finish(size_t rows, int cp, const cs_finish *f, const float *z, float *out) {
+static void finish(size_t rows, int cp, const cs_finish *f, const float *z, float *out)
+{
     if (f->quant)
         finish_rows(true, rows, cp, f, z, out);
     else
@@ -84,14 +93,16 @@ static void finish(size_t rows, int cp, const cs_finish *f, const float *z, floa
 }
 
 /* Sums of a tile are kept in float, sums over tiles in double. */
-INLINE void add_lanes(double *sum, vf x) {
+INLINE void add_lanes(double *sum, vf x)
+{
     float lane[VW];
     v_store(lane, x);
     for (int i = 0; i < VW; i++)
         sum[i] += (double)lane[i];
 }
 
-INLINE void stats_add(const cs_stats *stats, int c, vf sum, vf square, vf min, vf max) {
+INLINE void stats_add(const cs_stats *stats, int c, vf sum, vf square, vf min, vf max)
+{
     add_lanes(stats->sum + c, sum);
     add_lanes(stats->square + c, square);
     if (stats->min) {
@@ -100,7 +111,8 @@ INLINE void stats_add(const cs_stats *stats, int c, vf sum, vf square, vf min, v
     }
 }
 
-static void stats_rows(size_t rows, int cp, const float *z, const cs_stats *stats) {
+static void stats_rows(size_t rows, int cp, const float *z, const cs_stats *stats)
+{
     if (rows == 0)
         return;
     for (int c = 0; c < cp; c += VW) {
@@ -116,12 +128,14 @@ static void stats_rows(size_t rows, int cp, const float *z, const cs_stats *stat
     }
 }
 
-INLINE vf dz_vector(const cs_dz *in, size_t at, int c) {
+INLINE vf dz_vector(const cs_dz *in, size_t at, int c)
+{
     return v_fma(v_load(in->c1 + c), v_load(in->g + at),
                  v_fma(v_load(in->c2 + c), v_load(in->z + at), v_load(in->c3 + c)));
 }
 
-static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out) {
+static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out)
+{
     for (size_t r = 0; r < rows; r++)
         for (int c = 0; c < cp; c += VW) {
             const size_t at = r * (size_t)cp + (size_t)c;
@@ -130,7 +144,8 @@ static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out) {
 }
 
 static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                      float *g, const cs_stats *stats) {
+                      float *g, const cs_stats *stats)
+{
     const vf lo = v_set(f->lo), hi = v_set(f->hi);
     for (int c = 0; c < cp; c += VW) {
         const vf s = v_load(f->s + c), t = v_load(f->t + c);
@@ -153,7 +168,8 @@ static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, c
 }
 
 static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                      float *out, const cs_stats *stats) {
+                      float *out, const cs_stats *stats)
+{
     const vf lo = v_set(f->lo);
     for (int c = 0; c < cp; c += VW) {
         const vf s = v_load(f->s + c), t = v_load(f->t + c);

@@ -3,7 +3,8 @@
 
 /* Finishes VW channels of an image into the interior of the padded scratch. */
 INLINE void scratch_finish(const cs_depthwise *d, const bool quant, const float *z, int c,
-                           float *scratch) {
+                           float *scratch)
+{
     const int p = d->k / 2, sw = d->w + 2 * p;
     const vf s = v_load(d->finish->s + c), t = v_load(d->finish->t + c);
     for (int y = 0; y < d->h; y++)
@@ -14,12 +15,15 @@ INLINE void scratch_finish(const cs_depthwise *d, const bool quant, const float 
 
 /* n neighbouring outputs of a row. */
 INLINE void taps(const int k, const int s, const int n, const float *in, int sw, const vf *w,
-                 vf *acc) {
+                 vf *acc)
+{
     UNROLL for (int i = 0; i < n; i++) acc[i] = v_zero();
-    UNROLL for (int ky = 0; ky < k; ky++) {
+    UNROLL for (int ky = 0; ky < k; ky++)
+    {
         vf x[(DEPTHWISE_XB - 1) * 2 + 5];
         UNROLL for (int i = 0; i < (n - 1) * s + k; i++) x[i] = v_load(in + (ky * sw + i) * VW);
-        UNROLL for (int kx = 0; kx < k; kx++) {
+        UNROLL for (int kx = 0; kx < k; kx++)
+        {
             UNROLL for (int i = 0; i < n; i++) acc[i] =
                 v_fma(x[i * s + kx], w[ky * k + kx], acc[i]);
         }
@@ -31,10 +35,12 @@ typedef struct tap_sums {
 } tap_sums;
 
 INLINE void taps_store(const int k, const int s, const int n, const float *in, int sw, const vf *w,
-                       float *y, int cp, tap_sums *sums) {
+                       float *y, int cp, tap_sums *sums)
+{
     vf acc[DEPTHWISE_XB];
     taps(k, s, n, in, sw, w, acc);
-    UNROLL for (int i = 0; i < n; i++) {
+    UNROLL for (int i = 0; i < n; i++)
+    {
         v_store(y + i * cp, acc[i]);
         sums->sum = sums->sum + acc[i];
         sums->square = v_fma(acc[i], acc[i], sums->square);
@@ -44,7 +50,8 @@ INLINE void taps_store(const int k, const int s, const int n, const float *in, i
 }
 
 INLINE void depthwise_image(const int k, const int s, const cs_depthwise *d, const float *z,
-                            const float *w, float *y, float *scratch, const cs_stats *stats) {
+                            const float *w, float *y, float *scratch, const cs_stats *stats)
+{
     const int sw = d->w + k / 2 * 2;
     for (int c = 0; c < d->cp; c += VW) {
         if (d->finish->quant)
@@ -70,7 +77,8 @@ INLINE void depthwise_image(const int k, const int s, const cs_depthwise *d, con
 }
 
 static void depthwise(const cs_depthwise *d, size_t images, const float *z, const float *w,
-                      float *y, float *scratch, const cs_stats *stats) {
+                      float *y, float *scratch, const cs_stats *stats)
+{
     const size_t in = (size_t)d->h * (size_t)d->w * (size_t)d->cp;
     const size_t out = (size_t)d->oh * (size_t)d->ow * (size_t)d->cp;
     memset(scratch, 0, cs_depthwise_scratch(d) * sizeof *scratch);
@@ -91,7 +99,8 @@ static void depthwise(const cs_depthwise *d, size_t images, const float *z, cons
 /* dw[ky][kx] += sum of dz[oy][ox] * a[oy*s+ky][ox*s+kx]. KR kernel rows share one pass over dz: as
  * many as there are registers for their sums. */
 INLINE void weight_gradient(const int k, const int s, const int kr, const cs_depthwise *d,
-                            const float *a, const float *dz, float *dw) {
+                            const float *a, const float *dz, float *dw)
+{
     const int sw = d->w + k / 2 * 2, dsw = d->ow + k / 2 * 2, p = k / 2;
     for (int k0 = 0; k0 < k; k0 += kr) {
         vf acc[25];
@@ -101,13 +110,15 @@ INLINE void weight_gradient(const int k, const int s, const int kr, const cs_dep
             const float *in = a + (oy * s + k0) * sw * VW;
             for (int ox = 0; ox < d->ow; ox++) {
                 const vf gv = v_load(g + ox * VW);
-                UNROLL for (int ky = 0; ky < kr; ky++) {
+                UNROLL for (int ky = 0; ky < kr; ky++)
+                {
                     UNROLL for (int kx = 0; kx < k; kx++) acc[ky * k + kx] =
                         v_fma(gv, v_load(in + (ky * sw + ox * s + kx) * VW), acc[ky * k + kx]);
                 }
             }
         }
-        UNROLL for (int i = 0; i < kr * k; i++) {
+        UNROLL for (int i = 0; i < kr * k; i++)
+        {
             float *at = dw + (k0 * k + i) * d->cp;
             v_store(at, v_load(at) + acc[i]);
         }
@@ -117,17 +128,20 @@ INLINE void weight_gradient(const int k, const int s, const int kr, const cs_dep
 /* Input gradient of the pixels (py + s*j, px + s*i): those that the same taps reach. n neighbours.
  */
 INLINE void back_taps(const int k, const int s, const int py, const int px, const int n,
-                      const float *dz, int dsw, const vf *w, vf *acc) {
+                      const float *dz, int dsw, const vf *w, vf *acc)
+{
     const int p = k / 2;
     const int ky0 = (py + p) % s, kx0 = (px + p) % s, nkx = (k - kx0 + s - 1) / s;
     UNROLL for (int i = 0; i < n; i++) acc[i] = v_zero();
-    UNROLL for (int ky = ky0; ky < k; ky += s) {
+    UNROLL for (int ky = ky0; ky < k; ky += s)
+    {
         /* dz points at output (j, i) in the scratch; tap ky reads output row j + (py+p-ky)/s */
         const int row = (py + p - ky) / s, first = (px + p - kx0) / s - (nkx - 1);
         vf x[DEPTHWISE_XB + 4];
         UNROLL for (int i = 0; i < n + nkx - 1; i++) x[i] =
             v_load(dz + (row * dsw + first + i) * VW);
-        UNROLL for (int q = 0; q < nkx; q++) {
+        UNROLL for (int q = 0; q < nkx; q++)
+        {
             UNROLL for (int i = 0; i < n; i++) acc[i] =
                 v_fma(x[i + nkx - 1 - q], w[ky * k + kx0 + q * s], acc[i]);
         }
@@ -135,9 +149,11 @@ INLINE void back_taps(const int k, const int s, const int py, const int px, cons
 }
 
 INLINE void back_store(const int s, const int n, const cs_finish *f, const vf *acc, const float *z,
-                       float *gin, int cp, vf fs, vf ft, tap_sums *sums) {
+                       float *gin, int cp, vf fs, vf ft, tap_sums *sums)
+{
     const vf lo = v_set(f->lo), hi = v_set(f->hi);
-    UNROLL for (int i = 0; i < n; i++) {
+    UNROLL for (int i = 0; i < n; i++)
+    {
         const vf x = v_load(z + i * s * cp);
         const vf g = v_between(v_fma(fs, x, ft), lo, hi, acc[i]);
         v_store(gin + i * s * cp, g);
@@ -148,7 +164,8 @@ INLINE void back_store(const int s, const int n, const cs_finish *f, const vf *a
 
 INLINE void input_gradient(const int k, const int s, const int py, const int px,
                            const cs_depthwise *d, const float *dz, const vf *w, const float *z,
-                           float *gin, int c, tap_sums *sums) {
+                           float *gin, int c, tap_sums *sums)
+{
     const int p = k / 2, dsw = d->ow + 2 * p, cp = d->cp;
     const vf fs = v_load(d->finish->s + c), ft = v_load(d->finish->t + c);
     const int wide = (d->w - px + s - 1) / s;
@@ -172,7 +189,8 @@ INLINE void input_gradient(const int k, const int s, const int py, const int px,
 
 INLINE void depthwise_back_image(const int k, const int s, const cs_depthwise *d, const cs_dz *in,
                                  const float *z, const float *w, float *dw, float *gin,
-                                 float *scratch, const cs_stats *stats) {
+                                 float *scratch, const cs_stats *stats)
+{
     const int p = k / 2, dsw = d->ow + 2 * p;
     float *a = scratch, *dz = scratch + (d->h + 2 * p) * (d->w + 2 * p) * VW;
     for (int c = 0; c < d->cp; c += VW) {
@@ -203,7 +221,8 @@ INLINE void depthwise_back_image(const int k, const int s, const cs_depthwise *d
 
 static void depthwise_back(const cs_depthwise *d, size_t images, const cs_dz *in, const float *z,
                            const float *w, float *dw, float *gin, float *scratch,
-                           const cs_stats *stats) {
+                           const cs_stats *stats)
+{
     const size_t n_in = (size_t)d->h * (size_t)d->w * (size_t)d->cp;
     const size_t n_out = (size_t)d->oh * (size_t)d->ow * (size_t)d->cp;
     memset(scratch, 0, cs_depthwise_scratch(d) * sizeof *scratch);

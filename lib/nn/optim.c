@@ -4,7 +4,8 @@
 #include <math.h>
 
 void cs_sgd_step(float *w, const float *g, float *v, size_t n, double lr, double momentum,
-                 double weight_decay) {
+                 double weight_decay)
+{
     const float l = (float)lr, m = (float)momentum, d = (float)weight_decay;
     for (size_t i = 0; i < n; i++) {
         v[i] = m * v[i] + (g[i] + d * w[i]);
@@ -13,7 +14,8 @@ void cs_sgd_step(float *w, const float *g, float *v, size_t n, double lr, double
 }
 
 void cs_adam_step(const cs_adam *adam, uint64_t step, float *w, const float *g, float *m, float *v,
-                  size_t n) {
+                  size_t n)
+{
     const double c1 = 1.0 - pow(adam->beta1, (double)step);
     const double c2 = 1.0 - pow(adam->beta2, (double)step);
     for (size_t i = 0; i < n; i++) {
@@ -26,7 +28,8 @@ void cs_adam_step(const cs_adam *adam, uint64_t step, float *w, const float *g, 
     }
 }
 
-double cs_clip_norm(float *g, size_t n, double max_norm) {
+double cs_clip_norm(float *g, size_t n, double max_norm)
+{
     double square = 0.0;
     for (size_t i = 0; i < n; i++)
         square += (double)g[i] * (double)g[i];
@@ -39,7 +42,8 @@ double cs_clip_norm(float *g, size_t n, double max_norm) {
     return norm;
 }
 
-double cs_lr_at(double lr, double lr_end, uint64_t step, uint64_t steps, uint64_t warmup) {
+double cs_lr_at(double lr, double lr_end, uint64_t step, uint64_t steps, uint64_t warmup)
+{
     if (step < warmup)
         return lr * (double)(step + 1) / (double)warmup;
     if (steps <= warmup + 1)

@@ -37,18 +37,22 @@ typedef __m256 vf;
 #define VW 4
 typedef float vf __attribute__((vector_size(16)));
 typedef int vi __attribute__((vector_size(16)));
-static inline vf v_load(const float *p) {
+static inline vf v_load(const float *p)
+{
     vf x;
     memcpy(&x, p, sizeof x);
     return x;
 }
-static inline void v_store(float *p, vf x) {
+static inline void v_store(float *p, vf x)
+{
     memcpy(p, &x, sizeof x);
 }
-static inline vf v_set(float x) {
+static inline vf v_set(float x)
+{
     return (vf){x, x, x, x};
 }
-static inline vf v_select(vi mask, vf a, vf b) {
+static inline vf v_select(vi mask, vf a, vf b)
+{
     return (vf)((mask & (vi)a) | (~mask & (vi)b));
 }
 #define v_fma(a, b, c) ((a) * (b) + (c))
@@ -57,7 +61,8 @@ static inline vf v_select(vi mask, vf a, vf b) {
 /* Nearest integer, halves to even, for |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
  */
 #define v_round(a) (((a) + v_set(12582912.0f)) - v_set(12582912.0f))
-static inline vf v_between(vf u, vf lo, vf hi, vf x) {
+static inline vf v_between(vf u, vf lo, vf hi, vf x)
+{
     return v_select((u > lo) & (u < hi), x, v_set(0.0f));
 }
 #endif

@@ -1,0 +1,150 @@
+/* Backward pass of a graph and the step that uses it. */
+#include "nn/loss.h"
+#include "nn/model.h"
+
+#include <string.h>
+
+/* Gradient of the classifier, then of the pooled features spread over the pixels into dx. */
+static void classify_back(cs_model *m, size_t n, float *dx)
+{
+    const cs_kernels *k = m->engine->kernels;
+    const cs_convop *c = &cs_stage_last(&m->stage[m->n_stages - 1])->conv;
+    const size_t pixels = (size_t)c->oh * (size_t)c->ow, cp = (size_t)c->out_p;
+    float *db = m->grad + m->fc_b;
+    k->product(m->features, m->classes_p, (int)n, m->pooled, 1, m->features_p, m->dlogits,
+               m->classes_p, m->grad + m->fc_w, m->classes_p, true);
+    for (size_t i = 0; i < n; i++)
+        for (int j = 0; j < m->classes_p; j++)
+            db[j] += m->dlogits[i * (size_t)m->classes_p + (size_t)j];
+    k->product((int)n, m->features_p, m->spec.classes, m->dlogits, m->classes_p, 1, m->fc_t,
+               m->features_p, m->dpooled, m->features_p, false);
+    m->engine->macs += 2 * n * (uint64_t)m->features * m->spec.classes;
+    const float scale = 1.0f / (float)pixels;
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < pixels; r++)
+            for (size_t j = 0; j < cp; j++)
+                dx[(i * pixels + r) * cp + j] = m->dpooled[i * cp + j] * scale;
+}
+
+static void clear_sums(cs_part *part, int channels)
+{
+    for (int i = 0; i < channels; i++)
+        part->sum[i] = part->square[i] = 0.0;
+}
+
+static void collect_sums(const cs_model *m, cs_layer *layer)
+{
+    for (int c = 0; c < layer->conv.out_p; c++) {
+        layer->sum[c] = m->part[0].sum[c];
+        layer->square[c] = m->part[0].square[c];
+        for (int t = 1; t < m->n_parts; t++) {
+            layer->sum[c] += m->part[t].sum[c];
+            layer->square[c] += m->part[t].square[c];
+        }
+    }
+}
+
+typedef struct join_arg {
+    const cs_layer *last;
+    float *dx;
+} join_arg;
+
+static void join_back_work(cs_part *part, size_t first, size_t count, const void *arg)
+{
+    const join_arg *a = arg;
+    const cs_convop *c = &a->last->conv;
+    const size_t tile = (size_t)c->ow, rows = count * (size_t)c->oh * tile;
+    const cs_stats stats = {part->sum, part->square, NULL, NULL};
+    clear_sums(part, c->out_p);
+    for (size_t r = 0; r < rows; r += tile) {
+        const size_t at = first * cs_convop_out_size(c) + r * (size_t)c->out_p;
+        part->worker.kernels->mask(tile, c->out_p, &a->last->out, a->last->z + at, NULL, a->dx + at,
+                                   &stats);
+    }
+}
+
+typedef struct back_arg {
+    const cs_model *model;
+    const cs_layer *layer;
+    const float *g, *x, *add;
+    float *gin;
+    bool sums;
+} back_arg;
+
+static void back_work(cs_part *part, size_t first, size_t count, const void *arg)
+{
+    const back_arg *a = arg;
+    const cs_layer *layer = a->layer;
+    const size_t in = first * cs_convop_in_size(&layer->conv);
+    const size_t out = first * cs_convop_out_size(&layer->conv);
+    const cs_dz dz = {a->g + out, layer->z + out, layer->c1, layer->c2, layer->c3};
+    const cs_stats stats = {part->sum, part->square, NULL, NULL};
+    clear_sums(part, layer->conv.in_p);
+    cs_convop_back(&part->worker, &layer->conv, count, &dz, a->x + in,
+                   layer->finishes ? &layer->in : NULL, &layer->weights, part->grad + layer->w,
+                   a->gin ? a->gin + in : NULL, a->add ? a->add + in : NULL,
+                   a->sums ? &stats : NULL);
+}
+
+/* x: the stage's input; dx: gradient of its result; dx_in: of its input, NULL if not wanted. */
+static void stage_back(cs_model *m, cs_stage *stage, const float *x, float *dx, float *dx_in,
+                       size_t n)
+{
+    cs_layer *last = cs_stage_last(stage);
+    const join_arg join = {last, dx};
+    cs_model_parts(m, n, join_back_work, &join);
+    collect_sums(m, last);
+    const float *g = dx;
+    for (int j = stage->n_layers - 1; j >= 0; j--) {
+        cs_layer *layer = &stage->layer[j];
+        cs_bn_back(&layer->bn, layer->conv.out_p, layer->sum, layer->square,
+                   (double)n * layer->conv.oh * layer->conv.ow, m->grad + layer->gamma,
+                   m->grad + layer->beta, layer->c1, layer->c2, layer->c3);
+        float *gin = j ? m->gradient[j & 1] : dx_in;
+        const back_arg arg = {
+            m, layer, g, j ? layer[-1].z : x, j == 0 && stage->residual ? dx : NULL, gin, j > 0};
+        cs_model_parts(m, n, back_work, &arg);
+        if (j > 0)
+            collect_sums(m, layer - 1);
+        g = gin;
+    }
+}
+
+static void finish_gradient(cs_model *m)
+{
+    for (int t = 1; t < m->n_parts; t++)
+        for (size_t i = 0; i < m->n_params; i++)
+            m->grad[i] += m->part[t].grad[i];
+    for (int i = 0; i < m->n_stages; i++)
+        for (int j = 0; j < m->stage[i].n_layers; j++) {
+            const cs_layer *layer = &m->stage[i].layer[j];
+            cs_convop_weight_gradient(&layer->conv, m->params + layer->w, &layer->weights,
+                                      CS_STE_CLAMP, m->grad + layer->w);
+        }
+}
+
+void cs_model_back(cs_model *m, const float *x, size_t n)
+{
+    for (int t = 0; t < m->n_parts; t++)
+        memset(m->part[t].grad, 0, m->n_params * sizeof *m->grad);
+    int at = 0;
+    classify_back(m, n, m->dx[at]);
+    for (int i = m->n_stages - 1; i >= 0; i--) {
+        stage_back(m, &m->stage[i], i ? m->stage[i - 1].x : x, m->dx[at], i ? m->dx[!at] : NULL, n);
+        at = !at;
+    }
+    finish_gradient(m);
+}
+
+double cs_model_step(cs_model *m, const cs_batch *batch, const cs_recipe *recipe, double lr)
+{
+    cs_model_forward(m, batch->x, batch->n, true);
+    const double loss = cs_cross_entropy(batch->n, m->spec.classes, m->classes_p, m->logits,
+                                         batch->y, recipe->label_smoothing, m->dlogits);
+    cs_model_back(m, batch->x, batch->n);
+    cs_clip_norm(m->grad, m->n_params, recipe->clip_norm);
+    cs_sgd_step(m->params, m->grad, m->velocity, m->n_params, lr, recipe->momentum,
+                recipe->weight_decay);
+    m->ready = false;
+    return loss;
+}
