@@ -366,10 +366,10 @@ static bool use_color(const char *when, int descriptor)
     return isatty(descriptor) && !(no_color && *no_color);
 }
 
-static void read_globals(const cs_args *args, const char *program, cs_globals *out)
+static void read_globals(const cs_args *args, char *const *argv, cs_globals *out)
 {
     const char *results = cs_args_get(args, "results"), *color = cs_args_get(args, "color");
-    *out = (cs_globals){.program = program,
+    *out = (cs_globals){.argv = argv,
                         .results = results ? results : "results",
                         .color_out = use_color(color, STDOUT_FILENO),
                         .color_err = use_color(color, STDERR_FILENO)};
@@ -424,7 +424,7 @@ static cs_status run_line(int argc, char **argv, int *exit_code, cs_error *err)
         print_overview(stderr);
         return cs_fail(err, CS_EUSAGE, "no command given");
     }
-    read_globals(&args, argv[0], &globals);
+    read_globals(&args, argv, &globals);
     CS_TRY(find_command(args.rest[0], &command, err));
     return run_command(command, &globals, args.n_rest, args.rest, exit_code, err);
 }

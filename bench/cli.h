@@ -60,7 +60,7 @@ extern const cs_command *const cs_commands[]; /* commands.def; ends with NULL */
 
 /* What stands before the command. */
 typedef struct cs_globals {
-    const char *program;       /* argv[0]: what to exec for a worker                            */
+    char *const *argv;         /* the whole command line, NULL-ended */
     const char *results;       /* --results, default "results"                                  */
     int verbosity;             /* -1 quiet, 0, 1 or more verbose                                 */
     bool color_out, color_err; /* may escape sequences be written to stdout, stderr        */

@@ -1,38 +1,21 @@
 /* cosearch list: what is registered, and the dictionary of the result columns. */
-#include "cli.h"
+#include "cmd/listing.h"
+
 #include "core/text.h"
 #include "datasets/dataset_access.h"
 #include "registry.h"
 #include "report/figure.h"
-#include "report/table.h"
-#include "run/schema.h"
-
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX 256
-
-/* One listing under way: NAME of the command line picks one row. */
-typedef struct listing {
-    const cs_args *args;
-    const char *pick; /* NULL: all */
-    const char *names[NAMES_MAX + 1];
-    size_t n_names;
-    cs_table_form form;
-    FILE *out;
-} listing;
-
-/* Remembers a name for suggestions and says whether its row is wanted. */
-static bool wanted(listing *l, const char *name)
+bool listing_wants(listing *l, const char *name)
 {
-    if (l->n_names < NAMES_MAX)
+    if (l->n_names < LISTING_NAMES_MAX)
         l->names[l->n_names++] = name;
     return !l->pick || strcmp(l->pick, name) == 0;
 }
 
-/* Writes and frees the table; a NAME that picked nothing is an error. */
-static cs_status finish(listing *l, cs_table *table, const char *kind, cs_error *err)
+cs_status listing_finish(listing *l, cs_table *table, const char *kind, cs_error *err)
 {
     char command[64];
     cs_status status;
@@ -45,13 +28,11 @@ static cs_status finish(listing *l, cs_table *table, const char *kind, cs_error 
     return status;
 }
 
-static cs_status new_table(const cs_table_column *columns, size_t n, cs_table **out, cs_error *err)
+cs_status listing_table(const cs_table_column *columns, size_t n, cs_table **out, cs_error *err)
 {
     *out = cs_table_new(columns, n);
     return *out ? CS_OK : cs_fail(err, CS_ENOMEM, "out of memory for a table");
 }
-#define NEW_TABLE(columns, out, err) new_table(columns, sizeof columns / sizeof *columns, out, err)
-
 /* --- methods ------------------------------------------------------------------------------- */
 
 static void traits_text(uint32_t traits, char text[64])
@@ -91,9 +72,9 @@ static cs_status list_params(listing *l, cs_error *err)
                                               {"range", false},
                                               {"source", false}};
     cs_table *table;
-    CS_TRY(NEW_TABLE(columns, &table, err));
+    CS_TRY(LISTING_TABLE(columns, &table, err));
     for (size_t i = 0; cs_methods[i]; i++) {
-        if (!wanted(l, cs_methods[i]->name))
+        if (!listing_wants(l, cs_methods[i]->name))
             continue;
         for (const cs_param *p = cs_methods[i]->params; p && p->name; p++) {
             cs_table_text(table, cs_methods[i]->name);
@@ -136,7 +117,7 @@ static cs_status list_methods(listing *l, cs_error *err)
         return list_one_method(l, err);
     if (cs_args_has(l->args, "params"))
         return list_params(l, err);
-    CS_TRY(NEW_TABLE(columns, &table, err));
+    CS_TRY(LISTING_TABLE(columns, &table, err));
     for (size_t i = 0; cs_methods[i]; i++) {
         const cs_method *m = cs_methods[i];
         char traits[64];
@@ -151,7 +132,7 @@ static cs_status list_methods(listing *l, cs_error *err)
         cs_table_text(table, m->cite);
         cs_table_text(table, m->summary);
     }
-    return finish(l, table, "method", err);
+    return listing_finish(l, table, "method", err);
 }
 
 /* --- data sets, spaces, platforms, figures ------------------------------------------------- */
@@ -162,10 +143,10 @@ static cs_status list_datasets(listing *l, cs_error *err)
         {"dataset", false}, {"state", false}, {"classes", true}, {"size", true},
         {"train", true},    {"test", true},   {"summary", false}};
     cs_table *table;
-    CS_TRY(NEW_TABLE(columns, &table, err));
+    CS_TRY(LISTING_TABLE(columns, &table, err));
     for (size_t i = 0; i < cs_dataset_count(); i++) {
         cs_dataset *set;
-        if (!wanted(l, cs_dataset_name(i)))
+        if (!listing_wants(l, cs_dataset_name(i)))
             continue;
         cs_table_text(table, cs_dataset_name(i));
         const cs_status status =
@@ -185,7 +166,7 @@ static cs_status list_datasets(listing *l, cs_error *err)
         }
         cs_table_text(table, cs_dataset_title(i));
     }
-    CS_TRY(finish(l, table, "dataset", err));
+    CS_TRY(listing_finish(l, table, "dataset", err));
     if (l->form == CS_TABLE_ALIGNED && cs_args_globals(l->args)->verbosity >= 0)
         fprintf(stderr, "data folder: %s (set COSEARCH_DATA to change it)\n", cs_data_dir());
     return CS_OK;
@@ -215,10 +196,10 @@ static cs_status list_spaces(listing *l, cs_error *err)
         {"space", false}, {"version", true},    {"input", true},      {"blocks", true},
         {"bits", false},  {"log10_nets", true}, {"operators", false}, {"summary", false}};
     cs_table *table;
-    CS_TRY(NEW_TABLE(columns, &table, err));
+    CS_TRY(LISTING_TABLE(columns, &table, err));
     for (size_t i = 0; cs_net_spaces[i]; i++) {
         const cs_net_space *s = cs_net_spaces[i];
-        if (!wanted(l, s->name))
+        if (!listing_wants(l, s->name))
             continue;
         cs_table_text(table, s->name);
         cs_table_u64(table, s->version);
@@ -229,7 +210,7 @@ static cs_status list_spaces(listing *l, cs_error *err)
         add_operators(table, s);
         cs_table_text(table, s->summary);
     }
-    return finish(l, table, "space", err);
+    return listing_finish(l, table, "space", err);
 }
 
 static cs_status list_hw(listing *l, cs_error *err)
@@ -240,10 +221,10 @@ static cs_status list_hw(listing *l, cs_error *err)
                                               {"source", false},
                                               {"summary", false}};
     cs_table *table;
-    CS_TRY(NEW_TABLE(columns, &table, err));
+    CS_TRY(LISTING_TABLE(columns, &table, err));
     for (size_t i = 0; cs_hw_models[i]; i++) {
         const cs_hw_model *m = cs_hw_models[i];
-        if (!wanted(l, m->name))
+        if (!listing_wants(l, m->name))
             continue;
         cs_table_text(table, m->name);
         cs_table_u64(table, m->version);
@@ -251,54 +232,20 @@ static cs_status list_hw(listing *l, cs_error *err)
         cs_table_text(table, m->cite);
         cs_table_text(table, m->summary);
     }
-    return finish(l, table, "platform", err);
+    return listing_finish(l, table, "platform", err);
 }
 
 static cs_status list_figures(listing *l, cs_error *err)
 {
     static const cs_table_column columns[] = {{"figure", false}, {"summary", false}};
     cs_table *table;
-    CS_TRY(NEW_TABLE(columns, &table, err));
+    CS_TRY(LISTING_TABLE(columns, &table, err));
     for (size_t i = 0; cs_figures[i]; i++)
-        if (wanted(l, cs_figures[i]->name)) {
+        if (listing_wants(l, cs_figures[i]->name)) {
             cs_table_text(table, cs_figures[i]->name);
             cs_table_text(table, cs_figures[i]->summary);
         }
-    return finish(l, table, "figure", err);
-}
-
-/* The data dictionary: of all files, or of one file or column. */
-static cs_status list_schema(listing *l, cs_error *err)
-{
-    static const cs_table_column columns[] = {
-        {"file", false}, {"column", false},        {"type", false},   {"unit", false},
-        {"since", true}, {"deterministic", false}, {"meaning", false}};
-    cs_table *table;
-    if (l->form == CS_TABLE_MARKDOWN && !l->pick) {
-        cs_text text = {0};
-        const cs_status status = cs_schema_print_markdown(&text);
-        if (status == CS_OK)
-            fputs(text.data, l->out);
-        cs_text_free(&text);
-        return status;
-    }
-    CS_TRY(NEW_TABLE(columns, &table, err));
-    for (size_t s = 0; cs_schemas[s]; s++) {
-        const bool whole = wanted(l, cs_schemas[s]->name);
-        for (size_t i = 0; i < cs_schemas[s]->n; i++) {
-            const cs_column *c = &cs_schemas[s]->column[i];
-            if (!wanted(l, c->name) && !whole)
-                continue;
-            cs_table_text(table, cs_schemas[s]->name);
-            cs_table_text(table, c->name);
-            cs_table_text(table, cs_column_type_name(c->type));
-            cs_table_text(table, c->unit);
-            cs_table_u64(table, c->since);
-            cs_table_text(table, c->deterministic ? "yes" : "no");
-            cs_table_text(table, c->meaning);
-        }
-    }
-    return finish(l, table, "column", err);
+    return listing_finish(l, table, "figure", err);
 }
 
 /* --- the command --------------------------------------------------------------------------- */
@@ -307,7 +254,8 @@ static const struct {
     const char *what;
     cs_status (*list)(listing *, cs_error *);
 } kinds[] = {{"methods", list_methods}, {"datasets", list_datasets}, {"spaces", list_spaces},
-             {"hw", list_hw},           {"figures", list_figures},   {"schema", list_schema}};
+             {"hw", list_hw},           {"profiles", list_profiles}, {"figures", list_figures},
+             {"schema", list_schema}};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 static cs_status run(const cs_args *args, int *exit_code, cs_error *err)

@@ -1,0 +1,118 @@
+/* cosearch list profiles, schema: what is read from files and from the data dictionary. */
+#include "cmd/listing.h"
+
+#include "core/text.h"
+#include "run/meter.h"
+#include "run/profile.h"
+#include "run/schema.h"
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROFILE_DIR "bench/profiles"
+
+/* bench/profiles here or beside the program. */
+static DIR *open_profiles(char *path, size_t size)
+{
+    char exe[512];
+    snprintf(path, size, PROFILE_DIR);
+    DIR *dir = opendir(path);
+    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (dir || n <= 0)
+        return dir;
+    exe[n] = '\0';
+    *strrchr(exe, '/') = '\0';
+    snprintf(path, size, "%s/%s", exe, PROFILE_DIR);
+    return opendir(path);
+}
+
+static void add_profile(cs_table *table, const char *path)
+{
+    cs_profile profile;
+    cs_error why;
+    cs_text methods = {0};
+    cs_table_text(table, path);
+    if (cs_profile_read(path, &profile, &why) != CS_OK) {
+        for (int i = 0; i < 6; i++)
+            cs_table_absent(table);
+        cs_table_text(table, why.text);
+        return;
+    }
+    for (size_t i = 0; i < profile.n_methods; i++)
+        cs_text_addf(&methods, "%s%s", i ? " " : "", profile.method[i]);
+    cs_table_text(table, profile.space);
+    cs_table_text(table, profile.hw);
+    cs_table_text(table, profile.dataset);
+    cs_table_u64(table, profile.n_seeds);
+    cs_table_u64(table, cs_profile_cells(&profile));
+    cs_table_textf(table, "%s:%g", cs_meter_name(profile.primary), profile.primary_limit);
+    cs_table_text(table, methods.failed ? "" : methods.data);
+    cs_text_free(&methods);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+cs_status list_profiles(listing *l, cs_error *err)
+{
+    static const cs_table_column columns[] = {
+        {"profile", false}, {"space", false}, {"platform", false}, {"dataset", false},
+        {"seeds", true},    {"cells", true},  {"budget", false},   {"methods", false}};
+    char path[1024], name[LISTING_NAMES_MAX][256];
+    size_t n = 0;
+    DIR *dir = open_profiles(path, sizeof path);
+    cs_table *table;
+    CS_TRY(LISTING_TABLE(columns, &table, err));
+    for (const struct dirent *e; dir && n < LISTING_NAMES_MAX && (e = readdir(dir)) != NULL;) {
+        const size_t length = strlen(e->d_name);
+        if (length > 4 && strcmp(e->d_name + length - 4, ".ini") == 0)
+            snprintf(name[n++], sizeof *name, "%s", e->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    qsort(name, n, sizeof *name, by_text);
+    for (size_t i = 0; i < n; i++) {
+        char file[1300];
+        snprintf(file, sizeof file, "%.1000s/%.255s", path, name[i]);
+        if (listing_wants(l, name[i]))
+            add_profile(table, file);
+    }
+    return listing_finish(l, table, "profile", err);
+}
+
+/* The data dictionary: of all files, or of one file or column. */
+cs_status list_schema(listing *l, cs_error *err)
+{
+    static const cs_table_column columns[] = {
+        {"file", false}, {"column", false},        {"type", false},   {"unit", false},
+        {"since", true}, {"deterministic", false}, {"meaning", false}};
+    cs_table *table;
+    if (l->form == CS_TABLE_MARKDOWN && !l->pick) {
+        cs_text text = {0};
+        const cs_status status = cs_schema_print_markdown(&text);
+        if (status == CS_OK)
+            fputs(text.data, l->out);
+        cs_text_free(&text);
+        return status;
+    }
+    CS_TRY(LISTING_TABLE(columns, &table, err));
+    for (size_t s = 0; cs_schemas[s]; s++) {
+        const bool whole = listing_wants(l, cs_schemas[s]->name);
+        for (size_t i = 0; i < cs_schemas[s]->n; i++) {
+            const cs_column *c = &cs_schemas[s]->column[i];
+            if (!listing_wants(l, c->name) && !whole)
+                continue;
+            cs_table_text(table, cs_schemas[s]->name);
+            cs_table_text(table, c->name);
+            cs_table_text(table, cs_column_type_name(c->type));
+            cs_table_text(table, c->unit);
+            cs_table_u64(table, c->since);
+            cs_table_text(table, c->deterministic ? "yes" : "no");
+            cs_table_text(table, c->meaning);
+        }
+    }
+    return listing_finish(l, table, "column", err);
+}
