@@ -10,12 +10,12 @@ enum { SIDE = 32, RECORD = 1 + CS_SYNTH_PIXELS, N_TRAIN = 4000, N_TEST = 1000 };
 /* Everything random about one image but its pixel noise. */
 typedef struct scene {
     uint32_t shape, filling;
-    float cx, cy, scale;         /* centre, 1 / radius in pixels                                */
-    float ca, sa;                /* rotation of the shape                                       */
-    float tc, ts, pitch, phase;  /* rotation, 1 / period and phase of the filling               */
-    float back[3], fore[3];      /* colours, 0..255                                             */
-    float slope_x, slope_y;      /* background gradient                                         */
-    float bx, by, bscale, blend; /* distractor: a faint disc elsewhere                          */
+    float cx, cy, scale;         /* centre, 1 / radius in pixels                      */
+    float ca, sa;                /* direction of the shape's axis                     */
+    float tc, ts, pitch, phase;  /* direction, 1 / period and phase of the filling    */
+    float back[3], fore[3];      /* colours, 0..255                                   */
+    float slope_x, slope_y;      /* background gradient per pixel                     */
+    float bx, by, bscale, blend; /* distractor: a faint disc elsewhere                */
 } scene;
 
 static float uniform(cs_rng *rng, double from, double to)
@@ -23,57 +23,54 @@ static float uniform(cs_rng *rng, double from, double to)
     return (float)(from + (to - from) * cs_rng_uniform(rng));
 }
 
-/* A direction without sin and cos, whose last bits depend on the C library: a point of the unit
- * disc, normalised (sqrt is exact). */
-static void direction(cs_rng *rng, float *c, float *s)
+/* Direction of the vector (x, y), turned by up to about 15 degrees either way. No sin and cos,
+ * whose last bits depend on the C library: sqrt is exact. */
+static void jittered(cs_rng *rng, double x, double y, float *c, float *s)
 {
-    double x, y, r;
-    do {
-        x = 2 * cs_rng_uniform(rng) - 1;
-        y = 2 * cs_rng_uniform(rng) - 1;
-        r = x * x + y * y;
-    } while (r > 1 || r < 0.01);
-    r = sqrt(r);
-    *c = (float)(x / r);
-    *s = (float)(y / r);
+    const double t = 0.27 * (2 * cs_rng_uniform(rng) - 1);
+    const double u = x - t * y, v = y + t * x, norm = sqrt(u * u + v * v);
+    *c = (float)(u / norm);
+    *s = (float)(v / norm);
+}
+
+static float sign(cs_rng *rng)
+{
+    return cs_rng_below(rng, 2) ? 1.0f : -1.0f;
 }
 
 static void draw_scene(cs_rng *rng, uint32_t class, scene *sc)
 {
-    sc->shape = class % 5;
-    sc->filling = class / 5;
-    sc->cx = uniform(rng, 10, 21);
-    sc->cy = uniform(rng, 10, 21);
-    sc->scale = 1 / uniform(rng, 7, 12);
-    direction(rng, &sc->ca, &sc->sa);
-    direction(rng, &sc->tc, &sc->ts);
-    sc->pitch = 1 / uniform(rng, 3.5, 5.5);
+    sc->shape = class / 5;
+    sc->filling = class % 5;
+    sc->cx = uniform(rng, 11, 20);
+    sc->cy = uniform(rng, 11, 20);
+    sc->scale = 1 / uniform(rng, 9, 14);
+    jittered(rng, 1, uniform(rng, -1, 1), &sc->ca, &sc->sa);
+    /* Stripes along x, along y and along a diagonal (either: a flip keeps the class). */
+    const double x = sc->filling == 1 ? 0 : 1;
+    const double y = sc->filling == 0 ? 0 : sc->filling == 2 ? (double)sign(rng) : sc->filling == 1;
+    jittered(rng, x, y, &sc->tc, &sc->ts);
+    sc->pitch = 1 / uniform(rng, 5, 8);
     sc->phase = uniform(rng, 0, 1);
+    const float polarity = cs_rng_uniform(rng) < 0.85 ? 1.0f : -1.0f;
     for (int c = 0; c < 3; c++) {
-        sc->back[c] = uniform(rng, 50, 205);
-        const float contrast = uniform(rng, 15, 70);
-        const float sign = cs_rng_below(rng, 2) ? 1.0f : -1.0f;
-        sc->fore[c] = sc->back[c] + sign * contrast;
+        sc->back[c] = uniform(rng, 75, 150);
+        sc->fore[c] = sc->back[c] + polarity * uniform(rng, 35, 120);
     }
     sc->slope_x = uniform(rng, -1.2, 1.2);
     sc->slope_y = uniform(rng, -1.2, 1.2);
     sc->bx = uniform(rng, 0, 31);
     sc->by = uniform(rng, 0, 31);
     sc->bscale = 1 / uniform(rng, 3, 7);
-    sc->blend = uniform(rng, -35, 35);
+    sc->blend = uniform(rng, -25, 25);
 }
 
 /* Signed depth of (u, v) inside a shape of radius about 1: positive inside. */
 static float depth(uint32_t shape, float u, float v)
 {
-    const float au = fabsf(u), av = fabsf(v);
-    switch (shape) {
-    case 0: return 0.85f - sqrtf(u * u + v * v);                                 /* disc     */
-    case 1: return 0.75f - fmaxf(au, av);                                        /* square   */
-    case 2: return fminf(v + 0.6f, 0.45f * (1.0f - v) - 0.894f * au);            /* triangle */
-    case 3: return 0.25f - fabsf(sqrtf(u * u + v * v) - 0.7f);                   /* ring     */
-    default: return 0.28f - fminf(fmaxf(au, av - 0.67f), fmaxf(av, au - 0.67f)); /* cross */
-    }
+    if (shape == 0) /* disc, drawn as an octagon */
+        return 0.85f - fmaxf(fmaxf(fabsf(u), fabsf(v)), 0.7f * (fabsf(u) + fabsf(v)));
+    return 0.27f - fabsf(sqrtf(u * u + v * v) - 0.73f); /* ring */
 }
 
 /* Triangle wave of period 1 between -1 and 1. */
@@ -88,11 +85,13 @@ static float clamp(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Filling 0 is striped, 1 chequered; both have mean 0 and about the same contrast. */
+/* Filling at a point, -1..1: 0 to 2 stripes, 3 chequered, 4 plain. */
 static float fill(const scene *sc, float x, float y)
 {
+    if (sc->filling == 4)
+        return 0;
     const float p = wave((sc->tc * x + sc->ts * y) * sc->pitch + sc->phase);
-    if (sc->filling == 0)
+    if (sc->filling < 3)
         return clamp(1.5f * p, -1, 1);
     const float q = wave((sc->tc * y - sc->ts * x) * sc->pitch + sc->phase);
     return clamp(3 * p * q, -1, 1);
@@ -121,7 +120,7 @@ void cs_synth_image(uint64_t seed, uint32_t class, uint32_t index, uint8_t plane
                 const float noise =
                     (float)((bits & 127) + (bits >> 7 & 127) + (bits >> 14 & 127)) - 190.5f;
                 const float value =
-                    sc.back[c] + ground + ink * (sc.fore[c] - sc.back[c]) + 0.30f * noise;
+                    sc.back[c] + ground + ink * (sc.fore[c] - sc.back[c]) + 0.16f * noise;
                 planes[(c * SIDE + y) * SIDE + x] = (uint8_t)(clamp(value, 0, 255) + 0.5f);
             }
         }
@@ -180,8 +179,8 @@ const cs_data_source cs_source_synth = {
     .classes = CS_SYNTH_CLASSES,
     .size = SIDE,
     .channels = 3,
-    .mean = {0.5f, 0.5f, 0.5f},
-    .std = {0.20f, 0.20f, 0.20f},
+    .mean = {0.475f, 0.475f, 0.475f},
+    .std = {0.143f, 0.143f, 0.143f},
     .load = load,
     .count_test = count_test,
     .verify = verify,

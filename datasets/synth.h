@@ -1,8 +1,9 @@
 /* `synth`: a procedural data set in the CIFAR record format, for tests and for machines without
- * data. 10 classes = 5 shapes x 2 fillings. Position, size, rotation, colours and polarity are
- * random, so that no pixel alone tells the class: a linear classifier stays near chance, a small
- * convolutional network does not. Only IEEE-exact operations (+ - * / sqrt) are used, so the bytes
- * are the same on every machine. */
+ * data. 10 classes = 2 shapes (disc, ring) x 5
+ * fillings (stripes along x, along y, along a diagonal, chequered, plain). Position, size, colours,
+ * polarity, phase and noise are random, so that the mean images of the classes hardly differ: a
+ * linear classifier stays near chance, a small convolutional network does not. Only IEEE-exact
+ * operations (+ - * / sqrt) are used, so the bytes are the same on every machine. */
 #ifndef CS_DATASETS_SYNTH_H
 #define CS_DATASETS_SYNTH_H
 
