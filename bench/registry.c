@@ -26,6 +26,14 @@ const cs_method *cs_method_find(const char *name)
     return NULL;
 }
 
+size_t cs_method_rank(const char *name)
+{
+    size_t i = 0;
+    while (cs_methods[i] && strcmp(cs_methods[i]->name, name) != 0)
+        i++;
+    return i;
+}
+
 cs_status cs_method_named(const char *name, const cs_method **out, cs_error *err)
 {
     const char *names[NAMES_MAX + 1] = {0};

@@ -18,7 +18,7 @@ typedef struct acc_fps_series { /* one block of the data file */
 } acc_fps_series;
 
 typedef struct acc_fps_cell { /* rows compared with each other: same data, platform and limits */
-    const char *dataset, *hw, *dsp_max, *bram_max;
+    size_t row;               /* first row of the cell */
     double fps_min;
     double fps_lo, fps_hi, acc_lo, acc_hi; /* percent */
     bool infeasible_seen, spread_seen, optimum_seen;
@@ -33,8 +33,6 @@ typedef struct acc_fps {
     FILE *dat;
 } acc_fps;
 
-/* Place of a method in the registry: decides its colour and its place in the key. */
-size_t acc_fps_rank(const char *method);
 /* Reads the open campaign and writes the data file, filling cells, methods and series. */
 cs_status acc_fps_write_data(acc_fps *f, cs_error *err);
 /* Writes the gnuplot script; `dat` is the name of the data file as the script sees it. */

@@ -1,7 +1,6 @@
 /* Figure acc-fps: rows and traces of a campaign to the data file. */
 #include "report/acc_fps.h"
 
-#include "cosearch/method.h"
 #include <math.h>
 #include <string.h>
 
@@ -11,74 +10,30 @@
 
 static size_t find_cell(const acc_fps *f, size_t row)
 {
-    const cs_campaign *c = &f->campaign;
-    const double fps_min = cs_campaign_double(c, row, "fps_min");
-    for (size_t i = 0; i < f->n_cells; i++)
-        if (strcmp(f->cells[i].dataset, cs_campaign_text(c, row, "dataset")) == 0 &&
-            strcmp(f->cells[i].hw, cs_campaign_text(c, row, "hw_model")) == 0 &&
-            strcmp(f->cells[i].dsp_max, cs_campaign_text(c, row, "dsp_max")) == 0 &&
-            strcmp(f->cells[i].bram_max, cs_campaign_text(c, row, "bram_max")) == 0 &&
-            (f->cells[i].fps_min == fps_min || (isnan(f->cells[i].fps_min) && isnan(fps_min))))
-            return i;
-    return f->n_cells;
-}
-
-static size_t find_method(const acc_fps *f, size_t row)
-{
-    const char *name = cs_campaign_text(&f->campaign, row, "method");
     size_t i = 0;
-    while (i < f->n_methods && strcmp(f->methods[i], name) != 0)
+    while (i < f->n_cells && !cs_campaign_same_cell(&f->campaign, f->cells[i].row, row))
         i++;
     return i;
 }
 
-static cs_status add_row(acc_fps *f, size_t row, cs_error *err)
+static cs_status find_cells(acc_fps *f, cs_error *err)
 {
     const cs_campaign *c = &f->campaign;
-    const size_t i = find_cell(f, row);
-    if (i == ACC_FPS_CELLS_MAX)
-        return cs_fail(err, CS_EUSAGE,
-                       "%s: acc-fps draws at most %d cells of limits, the campaign has more",
-                       c->dir, ACC_FPS_CELLS_MAX);
-    if (i == f->n_cells)
-        f->cells[f->n_cells++] = (acc_fps_cell){.dataset = cs_campaign_text(c, row, "dataset"),
-                                                .hw = cs_campaign_text(c, row, "hw_model"),
-                                                .dsp_max = cs_campaign_text(c, row, "dsp_max"),
-                                                .bram_max = cs_campaign_text(c, row, "bram_max"),
+    for (size_t row = 0; row < c->results.n_rows; row++) {
+        if (find_cell(f, row) < f->n_cells)
+            continue;
+        if (f->n_cells == ACC_FPS_CELLS_MAX)
+            return cs_fail(err, CS_EUSAGE,
+                           "%s: acc-fps draws at most %d cells of limits, the campaign has more",
+                           c->dir, ACC_FPS_CELLS_MAX);
+        f->cells[f->n_cells++] = (acc_fps_cell){.row = row,
                                                 .fps_min = cs_campaign_double(c, row, "fps_min"),
                                                 .fps_lo = INFINITY,
                                                 .fps_hi = -INFINITY,
                                                 .acc_lo = INFINITY,
                                                 .acc_hi = -INFINITY};
-    if (find_method(f, row) == f->n_methods) {
-        if (f->n_methods == ACC_FPS_METHODS_MAX)
-            return cs_fail(err, CS_EUSAGE,
-                           "%s: acc-fps draws at most %d methods, the campaign has more", c->dir,
-                           ACC_FPS_METHODS_MAX);
-        f->methods[f->n_methods++] = cs_campaign_text(c, row, "method");
     }
     return CS_OK;
-}
-
-size_t acc_fps_rank(const char *method)
-{
-    size_t i = 0;
-    while (cs_methods[i] && strcmp(cs_methods[i]->name, method) != 0)
-        i++;
-    return i;
-}
-
-static void sort_methods(acc_fps *f)
-{
-    for (size_t i = 1; i < f->n_methods; i++)
-        for (size_t j = i; j > 0; j--) {
-            const char *a = f->methods[j - 1], *b = f->methods[j];
-            if (acc_fps_rank(a) < acc_fps_rank(b) ||
-                (acc_fps_rank(a) == acc_fps_rank(b) && strcmp(a, b) <= 0))
-                break;
-            f->methods[j - 1] = b;
-            f->methods[j] = a;
-        }
 }
 
 /* --- the data file ------------------------------------------------------------------------- */
@@ -179,10 +134,12 @@ static cs_status write_block(acc_fps *f, size_t cell_index, size_t method, acc_f
         "fps acc_test_percent sd acc_val_percent fps_optimum seed run design";
     const char *fields = kind == ACC_FPS_ANSWER ? answer_fields : "fps acc_val_percent run design";
     size_t n = 0;
-    fprintf(f->dat, "# %s, %s on %s, %s: %s\n", f->methods[method], f->cells[cell_index].dataset,
-            f->cells[cell_index].hw, what[kind], fields);
+    char cell[256];
+    cs_campaign_cell_text(&f->campaign, f->cells[cell_index].row, true, cell, sizeof cell);
+    fprintf(f->dat, "# %s, %s, %s: %s\n", f->methods[method], cell, what[kind], fields);
     for (size_t row = 0; row < f->campaign.results.n_rows; row++) {
-        if (find_cell(f, row) != cell_index || find_method(f, row) != method)
+        if (find_cell(f, row) != cell_index ||
+            strcmp(cs_campaign_text(&f->campaign, row, "method"), f->methods[method]) != 0)
             continue;
         if (kind == ACC_FPS_ANSWER)
             write_answer(f, row, cell_index, &n);
@@ -200,9 +157,8 @@ static cs_status write_block(acc_fps *f, size_t cell_index, size_t method, acc_f
 
 cs_status acc_fps_write_data(acc_fps *f, cs_error *err)
 {
-    for (size_t row = 0; row < f->campaign.results.n_rows; row++)
-        CS_TRY(add_row(f, row, err));
-    sort_methods(f);
+    CS_TRY(find_cells(f, err));
+    CS_TRY(cs_campaign_methods(&f->campaign, f->methods, ACC_FPS_METHODS_MAX, &f->n_methods, err));
     fprintf(f->dat, "# Data of figure acc-fps, campaign %s\n", f->campaign.dir);
     for (size_t c = 0; c < f->n_cells; c++)
         for (size_t m = 0; m < f->n_methods; m++)

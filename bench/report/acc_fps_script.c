@@ -2,6 +2,7 @@
  * colour vision; every method also has its own shape, and keeps both over all campaigns. */
 #include "report/acc_fps.h"
 
+#include "registry.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static const struct style {
 
 static const struct style *style_of(const acc_fps *f, size_t method)
 {
-    return &styles[acc_fps_rank(f->methods[method]) % N_STYLES];
+    return &styles[cs_method_rank(f->methods[method]) % N_STYLES];
 }
 
 /* A text in single quotes for gnuplot. */
@@ -74,14 +75,10 @@ static void put_bold(FILE *gp, const char *text)
     fputs("}'", gp);
 }
 
-static void put_title(FILE *gp, const acc_fps_cell *c)
+static void put_title(FILE *gp, const acc_fps *f, const acc_fps_cell *c)
 {
     char text[512];
-    int n = snprintf(text, sizeof text, "%s on %s", c->dataset, c->hw);
-    if (*c->dsp_max)
-        n += snprintf(text + n, sizeof text - (size_t)n, ", DSP ≤ %s", c->dsp_max);
-    if (*c->bram_max)
-        snprintf(text + n, sizeof text - (size_t)n, ", BRAM ≤ %s", c->bram_max);
+    cs_campaign_cell_text(&f->campaign, c->row, false, text, sizeof text);
     fputs("set label 1 ", gp);
     put_bold(gp, text);
     fprintf(
@@ -175,7 +172,7 @@ static void put_panel(FILE *gp, const acc_fps *f, size_t cell_index, const char 
     const double lo = floor((c->acc_lo - 1.0) / 5.0) * 5.0,
                  hi = ceil((c->acc_hi + 1.0) / 5.0) * 5.0;
     fputc('\n', gp);
-    put_title(gp, c);
+    put_title(gp, f, c);
     put_x_axis(gp, c->fps_lo, c->fps_hi, c->fps_min);
     fprintf(gp, "set yrange [%.6g:%.6g]\n", fmax(lo, 0.0), fmin(hi, 100.0));
     put_floor(gp, c->fps_min);

@@ -1,6 +1,8 @@
 #include "report/campaign.h"
 
 #include "cli.h"
+#include "registry.h"
+#include "run/profile.h"
 #include "run/schema.h"
 #include <dirent.h>
 #include <math.h>
@@ -144,4 +146,61 @@ cs_status cs_campaign_trace(const cs_campaign *campaign, size_t row, cs_csv *out
     snprintf(path, sizeof path, "%s/runs/%s/trace.csv", campaign->dir,
              cs_campaign_text(campaign, row, "run_id"));
     return read_checked(&cs_schema_trace, path, out, err);
+}
+
+bool cs_campaign_same_cell(const cs_campaign *campaign, size_t a, size_t b)
+{
+    static const char *const column[] = {
+        "dataset_id",    "space",        "hw_model",    "hw_version", "source",
+        "recipe_id",     "dsp_max",      "bram_max",    "fps_min",    "edp_max_js",
+        "latency_max_s", "energy_max_j", "area_max_mm2"};
+    for (size_t i = 0; i < sizeof column / sizeof *column; i++)
+        if (strcmp(cs_campaign_text(campaign, a, column[i]),
+                   cs_campaign_text(campaign, b, column[i])) != 0)
+            return false;
+    return true;
+}
+
+void cs_campaign_cell_text(const cs_campaign *campaign, size_t row, bool with_minima, char *text,
+                           size_t size)
+{
+    static const struct {
+        const char *column, *name, *sign;
+    } limit[] = {{"dsp_max", "DSP", "≤"},
+                 {"bram_max", "BRAM", "≤"},
+                 {"fps_min", "FPS", "≥"},
+                 {"edp_max_js", "EDP (J s)", "≤"},
+                 {"latency_max_s", "latency (s)", "≤"},
+                 {"energy_max_j", "energy (J)", "≤"},
+                 {"area_max_mm2", "area (mm2)", "≤"}};
+    snprintf(text, size, "%s on %s", cs_campaign_text(campaign, row, "dataset"),
+             cs_campaign_text(campaign, row, "hw_model"));
+    for (size_t i = 0; i < sizeof limit / sizeof *limit; i++) {
+        const double value = cs_campaign_double(campaign, row, limit[i].column);
+        const size_t used = strlen(text);
+        if (isfinite(value) && (with_minima || strcmp(limit[i].sign, "≥") != 0))
+            snprintf(text + used, size - used, ", %s %s %g", limit[i].name, limit[i].sign, value);
+    }
+}
+
+cs_status cs_campaign_methods(const cs_campaign *campaign, const char **names, size_t cap,
+                              size_t *n, cs_error *err)
+{
+    *n = 0;
+    for (size_t row = 0; row < campaign->results.n_rows; row++) {
+        const char *name = cs_campaign_text(campaign, row, "method");
+        const size_t rank = cs_method_rank(name);
+        size_t at = 0; /* sorted by rank, unknown ones by name */
+        while (at < *n && (cs_method_rank(names[at]) < rank ||
+                           (cs_method_rank(names[at]) == rank && strcmp(names[at], name) < 0)))
+            at++;
+        if (at < *n && strcmp(names[at], name) == 0)
+            continue;
+        if (*n == cap)
+            return cs_fail(err, CS_EUSAGE, "%s: more than %zu methods", campaign->dir, cap);
+        memmove(names + at + 1, names + at, (*n - at) * sizeof *names);
+        names[at] = name;
+        (*n)++;
+    }
+    return CS_OK;
 }

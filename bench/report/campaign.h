@@ -27,6 +27,18 @@ const char *cs_campaign_text(const cs_campaign *campaign, size_t row, const char
 /* NaN if the field is empty, no number or the column does not exist. */
 double cs_campaign_double(const cs_campaign *campaign, size_t row, const char *column);
 
+/* Rows that may be compared: same data, space, platform, accuracy source, recipe and limits. */
+bool cs_campaign_same_cell(const cs_campaign *campaign, size_t a, size_t b);
+/* What a row's cell is, for a heading: "cifar10 on fpga-chunk, DSP ≤ 450, FPS ≥ 30". Limits that
+ * are minima only if `with_minima`. */
+void cs_campaign_cell_text(const cs_campaign *campaign, size_t row, bool with_minima, char *text,
+                           size_t size);
+
+/* Names of the methods in the rows, each once, in the order of the registry; borrowed. CS_EUSAGE
+ * for more than `cap`. */
+cs_status cs_campaign_methods(const cs_campaign *campaign, const char **names, size_t cap,
+                              size_t *n, cs_error *err);
+
 /* Trace of a row's run. CS_EIO if there is none, otherwise as cs_campaign_open. */
 cs_status cs_campaign_trace(const cs_campaign *campaign, size_t row, cs_csv *out, cs_error *err);
 

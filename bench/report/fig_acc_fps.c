@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static cs_status open_file(const char *path, FILE **out, cs_error *err)
 {
@@ -37,6 +38,8 @@ static cs_status prepare(const char *campaign, const char *dat_path, const char 
         acc_fps_write_script(gp, &f, slash ? slash + 1 : dat_path);
         status = close_file(gp, gp_path, CS_OK, err);
     }
+    if (status != CS_OK) /* half a figure would be taken for one */
+        unlink(dat_path);
     cs_campaign_close(&f.campaign);
     return status;
 }
