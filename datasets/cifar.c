@@ -178,7 +178,7 @@ static cs_status count_test(const cs_data_source *source, const char *data_dir, 
 /* Compares one mapped file with the sum beside it, or with the official one if it is full. */
 static cs_status verify_block(const cs_data_source *source, const char *folder,
                               const cifar_file *file, const struct cs_image_block *block,
-                              cs_error *err)
+                              uint32_t *compared, cs_error *err)
 {
     char expected[CS_SHA256_HEX], got[CS_SHA256_HEX];
     bool listed;
@@ -195,10 +195,12 @@ static cs_status verify_block(const cs_data_source *source, const char *folder,
                        "`sh datasets/fetch.sh %s`",
                        folder, file->name, expected,
                        listed ? "listed beside the file" : "the official file", got, source->name);
+    (*compared)++;
     return CS_OK;
 }
 
-static cs_status verify(const cs_data_source *source, const char *data_dir, cs_error *err)
+static cs_status verify(const cs_data_source *source, const char *data_dir, uint32_t *compared,
+                        cs_error *err)
 {
     const cifar_format *format = source->format;
     cs_text folder = {0};
@@ -208,7 +210,7 @@ static cs_status verify(const cs_data_source *source, const char *data_dir, cs_e
         status = load(source, data_dir, test, &images, err);
         for (uint32_t i = 0; i < images.n_blocks && status == CS_OK; i++)
             status = verify_block(source, folder.data, test ? &format->test : &format->train[i],
-                                  &images.blocks[i], err);
+                                  &images.blocks[i], compared, err);
         cs_images_free(&images);
     }
     cs_text_free(&folder);

@@ -153,9 +153,14 @@ const uint32_t *cs_dataset_split(const cs_dataset *set, cs_data_split split, uin
     return NULL;
 }
 
-cs_status cs_dataset_verify(const char *name, const char *data_dir, cs_error *err)
+cs_status cs_dataset_verify(const char *name, const char *data_dir, uint32_t *compared,
+                            cs_error *err)
 {
     const cs_data_source *source;
     CS_TRY(find_source(name, &source, err));
-    return source->verify(source, data_dir, err);
+    uint32_t n = 0;
+    CS_TRY(source->verify(source, data_dir, &n, err));
+    if (compared)
+        *compared = n;
+    return CS_OK;
 }

@@ -41,8 +41,9 @@ struct cs_data_source {
     /* Record count of the test part without opening it. */
     cs_status (*count_test)(const cs_data_source *source, const char *data_dir, uint32_t *n,
                             cs_error *err);
-    /* Content checksums of all files. */
-    cs_status (*verify)(const cs_data_source *source, const char *data_dir, cs_error *err);
+    /* Loads both parts and compares the files with the sums there are; *compared counts those. */
+    cs_status (*verify)(const cs_data_source *source, const char *data_dir, uint32_t *compared,
+                        cs_error *err);
     const void *format; /* of the reader's own */
 };
 

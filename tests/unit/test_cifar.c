@@ -29,7 +29,7 @@ static void refuses(const char *name, const data_files *files, bool with_test, c
     cr_assert_not_null(strstr(err.text, "sh datasets/fetch.sh"), "no remedy in: %s", err.text);
     cr_assert_null(strchr(err.text, '\n'));
     err.text[0] = '\0';
-    cr_assert_eq(cs_dataset_verify(name, files->dir, &err), CS_EDATA);
+    cr_assert_eq(cs_dataset_verify(name, files->dir, NULL, &err), CS_EDATA);
     cr_assert_not_null(strstr(err.text, what), "no '%s' in: %s", what, err.text);
 }
 
@@ -246,20 +246,23 @@ Test(cifar, verify_compares_with_the_list_beside_the_files)
     data_files files;
     cs_error err = {""};
     data_files_make(&files, CS_SYNTH_CIFAR10, 50, 10);
-    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &err), CS_OK); /* no sums: nothing to do */
+    uint32_t compared = 9;
+    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &compared, &err), CS_OK);
+    cr_assert_eq(compared, 0); /* no sums to compare with */
     list_sum(&files, TEN, "*.bin", "SHA256SUMS");
-    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &compared, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(compared, 6);
     const int byte = get_byte(&files, TEN "data_batch_1.bin", 9999);
     put_byte(&files, TEN "data_batch_1.bin", 9999, byte ^ 0x10);
-    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &err), CS_EDATA);
+    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, NULL, &err), CS_EDATA);
     cr_assert_not_null(strstr(err.text, "data_batch_1.bin: expected SHA-256"), "%s", err.text);
     cr_assert_not_null(strstr(err.text, "sh datasets/fetch.sh cifar10"), "%s", err.text);
     put_byte(&files, TEN "data_batch_1.bin", 9999, byte);
-    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, NULL, &err), CS_OK, "%s", err.text);
 
     const int last = get_byte(&files, TEN "test_batch.bin", 30729);
     put_byte(&files, TEN "test_batch.bin", 30729, last ^ 1);
-    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &err), CS_EDATA);
+    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, NULL, &err), CS_EDATA);
     cr_assert_not_null(strstr(err.text, "test_batch.bin: expected SHA-256"), "%s", err.text);
     data_files_remove(&files);
 }
@@ -270,10 +273,10 @@ Test(cifar, verify_takes_a_sum_beside_one_file)
     cs_error err = {""};
     data_files_make(&files, CS_SYNTH_CIFAR100, 100, 100);
     list_sum(&files, HUNDRED, "train.bin", "train.bin.sha256");
-    cr_assert_eq(cs_dataset_verify("cifar100", files.dir, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(cs_dataset_verify("cifar100", files.dir, NULL, &err), CS_OK, "%s", err.text);
     const int byte = get_byte(&files, HUNDRED "train.bin", 3074 * 99 + 17);
     put_byte(&files, HUNDRED "train.bin", 3074 * 99 + 17, byte ^ 1);
-    cr_assert_eq(cs_dataset_verify("cifar100", files.dir, &err), CS_EDATA);
+    cr_assert_eq(cs_dataset_verify("cifar100", files.dir, NULL, &err), CS_EDATA);
     cr_assert_not_null(strstr(err.text, "train.bin: expected SHA-256"), "%s", err.text);
 
     char path[256];
@@ -282,7 +285,7 @@ Test(cifar, verify_takes_a_sum_beside_one_file)
     cr_assert_not_null(list);
     fputs("not a sum\n", list);
     cr_assert_eq(fclose(list), 0);
-    cr_assert_eq(cs_dataset_verify("cifar100", files.dir, &err), CS_EDATA);
+    cr_assert_eq(cs_dataset_verify("cifar100", files.dir, NULL, &err), CS_EDATA);
     cr_assert_not_null(strstr(err.text, "train.bin.sha256 line 1"), "%s", err.text);
     data_files_remove(&files);
 }
@@ -296,7 +299,7 @@ Test(cifar, verify_knows_the_official_sums_of_full_files)
     data_files_make(&files, CS_SYNTH_CIFAR10, 50, 10);
     data_files_path(&files, TEN "test_batch.bin", path);
     cr_assert_eq(truncate(path, 10000 * 3073), 0);
-    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, &err), CS_EDATA);
+    cr_assert_eq(cs_dataset_verify("cifar10", files.dir, NULL, &err), CS_EDATA);
     cr_assert_not_null(
         strstr(err.text, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"), "%s",
         err.text);
@@ -322,7 +325,7 @@ Test(cifar, unknown_names_and_fractions_are_usage_errors)
     cs_dataset *set = NULL;
     cr_assert_eq(cs_dataset_open("cifar01", ".", 1, 0.2, false, &set, &err), CS_EUSAGE);
     cr_assert_not_null(strstr(err.text, "did you mean 'cifar10'?"), "%s", err.text);
-    cr_assert_eq(cs_dataset_verify("mnist", ".", &err), CS_EUSAGE);
+    cr_assert_eq(cs_dataset_verify("mnist", ".", NULL, &err), CS_EUSAGE);
     cr_assert_not_null(strstr(err.text, "unknown data set 'mnist'"), "%s", err.text);
     const double bad[] = {-0.1, 1.0, 2.0, (double)NAN};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -348,7 +351,7 @@ Test(cifar, real_cifar10_is_read)
     cs_error err = {""};
     if (!real_data(dir, TEN "data_batch_1.bin"))
         cr_skip("no CIFAR-10 in the data folder");
-    cr_assert_eq(cs_dataset_verify("cifar10", dir, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(cs_dataset_verify("cifar10", dir, NULL, &err), CS_OK, "%s", err.text);
     cs_dataset *set = open_set("cifar10", dir, true);
     const cs_dataset_info *info = cs_dataset_info_get(set);
     const uint32_t n = info->n_search_train + info->n_search_val;
@@ -383,7 +386,7 @@ Test(cifar, real_cifar100_is_read)
     cs_error err = {""};
     if (!real_data(dir, HUNDRED "train.bin"))
         cr_skip("no CIFAR-100 in the data folder");
-    cr_assert_eq(cs_dataset_verify("cifar100", dir, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(cs_dataset_verify("cifar100", dir, NULL, &err), CS_OK, "%s", err.text);
     cs_dataset *set = open_set("cifar100", dir, true);
     const cs_dataset_info *info = cs_dataset_info_get(set);
     cr_assert_eq(info->classes, 100);

@@ -100,7 +100,7 @@ Test(synth, is_the_same_everywhere)
     cr_assert_eq(cs_dataset_test_hash(set, &test_hash, NULL), CS_OK);
     cr_assert_eq(test_hash, 0x150f324107c791ab, "%llx", (unsigned long long)test_hash);
     cs_dataset_close(set);
-    cr_assert_eq(cs_dataset_verify("synth", NULL, NULL), CS_OK);
+    cr_assert_eq(cs_dataset_verify("synth", NULL, NULL, NULL), CS_OK);
 }
 
 Test(synth, images_depend_on_seed_class_and_index)
