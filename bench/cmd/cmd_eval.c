@@ -61,46 +61,69 @@ static cs_status check_tables(const cs_args *args, cs_error *err)
     return CS_OK;
 }
 
-static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
+/* Every line of `texts` that is not empty or a comment. */
+static cs_status eval_lines(const eval_request *request, char *texts, eval_output *out,
+                            bool *feasible, cs_error *err)
 {
-    eval_request request = {.hw = cs_args_get(args, "hw"),
-                            .limits = CS_LIMITS_NONE,
-                            .solve = cs_args_has(args, "solve")};
-    uint64_t classes = 0;
-    char *texts, *at;
-    bool feasible = true;
+    char *at;
     size_t n = 0;
-    CS_TRY(check_tables(args, err));
-    CS_TRY(cs_args_u64(args, "classes", 1, 65535, &classes, err));
-    CS_TRY(parse_limits(cs_args_get(args, "limits"), &request.limits, err));
-    request.classes = (uint16_t)classes;
-    CS_TRY(read_texts(args, &texts, err));
-    eval_output *out = NULL;
-    cs_status status = eval_output_new(args, &request.limits, &out, err);
-    for (char *line = strtok_r(texts, "\n", &at); line && status == CS_OK;
-         line = strtok_r(NULL, "\n", &at)) {
+    for (char *line = strtok_r(texts, "\n", &at); line; line = strtok_r(NULL, "\n", &at)) {
         eval_result result;
         line += strspn(line, " \t\r");
         if (*line == '\0' || *line == '#')
             continue;
         n++;
-        status = eval_design(&request, line, &result, err);
+        cs_status status = eval_design(request, line, &result, err);
         if (status == CS_OK)
             status = eval_output_add(out, &result, err);
-        if (status == CS_OK)
-            feasible = feasible && result.report.total.violated == 0;
+        *feasible = *feasible && result.report.total.violated == 0;
         eval_result_free(&result);
+        CS_TRY(status);
     }
-    if (status == CS_OK && n == 0)
-        status = cs_fail(err, CS_EFORMAT, "no design text found: every line is empty or a comment");
+    if (n == 0)
+        return cs_fail(err, CS_EFORMAT, "no design text found: every line is empty or a comment");
+    return eval_output_end(out, err);
+}
+
+static cs_status read_request(const cs_args *args, eval_request *request, cs_error *err)
+{
+    uint64_t classes = 0, seed = 0;
+    const char *level = cs_args_get(args, "acc");
+    *request = (eval_request){.hw = cs_args_get(args, "hw"),
+                              .limits = CS_LIMITS_NONE,
+                              .solve = cs_args_has(args, "solve")};
+    CS_TRY(check_tables(args, err));
+    CS_TRY(cs_args_u64(args, "classes", 1, 65535, &classes, err));
+    CS_TRY(cs_args_u64(args, "seed", 0, UINT32_MAX, &seed, err));
+    CS_TRY(parse_limits(cs_args_get(args, "limits"), &request->limits, err));
+    request->classes = (uint16_t)classes;
+    if (!level)
+        return CS_OK;
+    return eval_trainer_new(args, level, cs_args_get(args, "profile"), cs_args_get(args, "dataset"),
+                            seed, &request->trainer, err);
+}
+
+static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
+{
+    eval_request request;
+    eval_output *out = NULL;
+    char *texts = NULL;
+    bool feasible = true;
+    CS_TRY(read_request(args, &request, err));
+    cs_status status = read_texts(args, &texts, err);
     if (status == CS_OK)
-        status = eval_output_end(out, err);
+        status = eval_output_new(args, &request.limits, &out, err);
+    if (status == CS_OK)
+        status = eval_lines(&request, texts, out, &feasible, err);
     eval_output_free(out);
+    eval_trainer_free(request.trainer);
     free(texts);
     if (!feasible)
         *exit_code = CS_EXIT_VIOLATED;
     return status;
 }
+
+static const char *const acc_levels[] = {"proxy", "short", "full", "test", NULL};
 
 static const cs_option options[] = {
     {"design", 0, "FILE", "file of design texts, one per line; - for standard input", NULL},
@@ -108,6 +131,11 @@ static const cs_option options[] = {
     {"classes", 0, "N", "classes of the classifier (default 10; 1000 for 224-pixel spaces)", NULL},
     {"limits", 0, "LIST", "such as dsp_max=450,bram_max=700,fps_min=30 (default none)", NULL},
     {"solve", 0, NULL, "replace the accelerator by the provably best one under the limits", NULL},
+    {"acc", 0, "LEVEL", "train the network and report its accuracy: proxy, short, full or test",
+     acc_levels},
+    {"dataset", 0, "NAME", "data set of --acc (default that of --profile)", NULL},
+    {"profile", 0, "FILE", "recipes of --acc (default: short 2, full and test 10 epochs)", NULL},
+    {"seed", 0, "N", "seed of --acc, as the seed of a run (default 0)", NULL},
     {"layers", 0, NULL, "cost of every layer", NULL},
     {"chunks", 0, NULL, "cost of every sub-accelerator", NULL},
     {"csv", 0, NULL, "comma-separated values: one row per design, layer or chunk", NULL},
@@ -125,5 +153,6 @@ const cs_command cs_command_eval = {
         "of\n"
         "a run. With --solve the accelerator may be empty. Limits: dsp_max, bram_max, fps_min,\n"
         "edp_max_js, latency_max_s, energy_max_j, area_max_mm2. Exit code 1 if a design breaks\n"
-        "one, 3 if --solve finds that no accelerator can keep them.\n",
+        "one, 3 if --solve finds that no accelerator can keep them. --acc test retrains on all\n"
+        "training images by the profile's [recipe] and measures on the test set.\n",
     .run = run};

@@ -86,7 +86,9 @@ cs_status eval_design(const eval_request *request, const char *text, eval_result
     CS_TRY(cs_net_space_named(space, &net_space, err));
     CS_TRY(cs_hw_model_named(request->hw ? request->hw : hw, &model, err));
     uint16_t classes = request->classes;
-    if (classes == 0)
+    if (classes == 0 && request->trainer)
+        classes = eval_trainer_classes(request->trainer);
+    else if (classes == 0)
         classes = net_space->input_size >= 224 ? 1000 : 10;
     CS_TRY(cs_space_new(space, model->name, classes, &out->space, err));
     const char *accelerator = strrchr(text, '|') + 1; /* five fields: cs_design_names saw to it */
@@ -101,7 +103,13 @@ cs_status eval_design(const eval_request *request, const char *text, eval_result
     CS_TRY(cs_design_format(out->space, &out->design, out->text, sizeof out->text));
     out->hash = cs_design_hash(out->space, &out->design);
     out->published_fps = published_fps(out, classes);
-    return cs_space_network(out->space, &out->design, &out->net);
+    CS_TRY(cs_space_network(out->space, &out->design, &out->net));
+    if (!request->trainer)
+        return CS_OK;
+    CS_TRY(eval_train(request->trainer, &out->net, &out->accuracy, err));
+    out->trained = true;
+    out->accuracy_label = eval_trainer_label(request->trainer);
+    return CS_OK;
 }
 
 void eval_result_free(eval_result *result)

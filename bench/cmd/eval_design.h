@@ -3,13 +3,15 @@
 #define CS_EVAL_DESIGN_H
 
 #include "cli.h"
+#include "cmd/eval_accuracy.h"
 #include "cosearch/space.h"
 
 typedef struct eval_request {
     const char *hw;   /* platform instead of the text's, or NULL              */
     uint16_t classes; /* 0: 10, or 1000 for a space of 224 pixels             */
     cs_limits limits;
-    bool solve; /* replace the accelerator by the provably best one     */
+    eval_trainer *trainer; /* borrowed; NULL: no accuracy wanted          */
+    bool solve;            /* replace the accelerator by the provably best one     */
 } eval_request;
 
 typedef struct eval_result {
@@ -23,6 +25,9 @@ typedef struct eval_result {
     bool solved;          /* the next three are set                                            */
     cs_solution solution;
     double given_fps; /* of the accelerator in the text; NaN if it names none              */
+    bool trained;     /* accuracy is set */
+    eval_accuracy accuracy;
+    const char *accuracy_label; /* borrowed from the trainer */
 } eval_result;
 
 /* CS_EFORMAT, CS_EOUTSIDE, CS_EUSAGE: the text or a name is wrong; CS_EINFEASIBLE: no accelerator

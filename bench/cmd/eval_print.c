@@ -17,7 +17,8 @@ static const cs_table_column cost_columns[] = {
     {"bottleneck", false},  {"published_fps", true}, {"params_count", true},
     {"net_mac", true},      {"model_bits", true},    {"bound_fps", true},
     {"proven", true},       {"given_fps", true},     {"regret_fps", true},
-    {"design", false}};
+    {"acc", true},          {"acc_kind", false},     {"acc_mac", true},
+    {"acc_wall_s", true},   {"design", false}};
 
 static const cs_table_column layer_columns[] = {
     {"design_hash", false}, {"layer", true},    {"block", false}, {"type", false},
@@ -129,6 +130,15 @@ static void add_cost(cs_table *t, const eval_result *r)
     }
     cs_table_double(t, r->solved ? r->given_fps : (double)NAN, -1);
     cs_table_double(t, regret(r), -1);
+    if (r->trained) {
+        cs_table_double(t, r->accuracy.acc, -1);
+        cs_table_text(t, r->accuracy_label);
+        cs_table_u64(t, r->accuracy.macs);
+        cs_table_double(t, r->accuracy.wall_s, 2);
+    } else {
+        for (int i = 0; i < 4; i++)
+            cs_table_absent(t);
+    }
     cs_table_text(t, r->text);
 }
 
@@ -269,6 +279,9 @@ static cs_status print_design(const eval_output *o, const eval_result *r, cs_err
     CS_TRY(print_costs(o, r, err));
     if (r->solved)
         print_solution(r);
+    if (r->trained)
+        printf("\naccuracy  %.2f %%  %s\n          %.2f GMAC, %.1f s\n", 100.0 * r->accuracy.acc,
+               r->accuracy_label, 1e-9 * (double)r->accuracy.macs, r->accuracy.wall_s);
     if (o->chunks)
         CS_TRY(print_breakdown(r, chunk_columns, LENGTH(chunk_columns), add_chunks, err));
     if (o->layers)
