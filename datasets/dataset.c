@@ -45,7 +45,10 @@ static cs_status find_source(const char *name, const cs_data_source **out, cs_er
     names[N_SOURCES] = NULL;
     const char *nearest = cs_text_nearest(name, names);
     if (nearest)
-        return cs_fail(err, CS_EUSAGE, "unknown data set '%s': did you mean '%s'?", name, nearest);
+        return cs_fail(err, CS_EUSAGE,
+                       "unknown data set '%s' (did you mean '%s'?); `cosearch list datasets` names "
+                       "them all",
+                       name, nearest);
     return cs_fail(err, CS_EUSAGE, "unknown data set '%s': `cosearch list datasets` names them all",
                    name);
 }

@@ -50,12 +50,15 @@ static void network_decisions(cs_space *s)
 }
 
 static cs_status unknown(cs_error *err, const char *what, const char *name,
-                         const char *const *names)
+                         const char *const *names, const char *listing)
 {
     const char *near = cs_text_nearest(name, names);
     if (near)
-        return cs_fail(err, CS_EUSAGE, "unknown %s '%s': did you mean '%s'?", what, name, near);
-    return cs_fail(err, CS_EUSAGE, "unknown %s '%s'; `cosearch list` shows all", what, name);
+        return cs_fail(err, CS_EUSAGE,
+                       "unknown %s '%s' (did you mean '%s'?); `cosearch list %s` shows all", what,
+                       name, near, listing);
+    return cs_fail(err, CS_EUSAGE, "unknown %s '%s'; `cosearch list %s` shows all", what, name,
+                   listing);
 }
 
 static cs_status find_parts(const char *net_space, const char *hw_model, const cs_net_space **ns,
@@ -68,14 +71,14 @@ static cs_status find_parts(const char *net_space, const char *hw_model, const c
         for (; cs_net_spaces[n] && n < 63; n++)
             names[n] = cs_net_spaces[n]->name;
         names[n] = NULL;
-        return unknown(err, "space", net_space, names);
+        return unknown(err, "space", net_space, names, "spaces");
     }
     *hw = cs_hw_model_find(hw_model);
     if (!*hw) {
         for (; cs_hw_models[n] && n < 63; n++)
             names[n] = cs_hw_models[n]->name;
         names[n] = NULL;
-        return unknown(err, "platform", hw_model, names);
+        return unknown(err, "platform", hw_model, names, "hw");
     }
     return CS_OK;
 }
