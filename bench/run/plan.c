@@ -2,6 +2,7 @@
 
 #include "datasets/dataset_access.h"
 #include "registry.h"
+#include "run/train_source.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,17 @@ static cs_status fill(cs_plan *plan, const cs_selection *selection, const uint64
     return CS_OK;
 }
 
+/* A batch has to fit into an epoch. */
+static cs_status check_training(const cs_training *t, const char *section, uint32_t images,
+                                cs_error *err)
+{
+    const uint32_t used = cs_subset_images(t->subset, images);
+    if (t->on && t->recipe.batch > used)
+        return cs_fail(err, CS_EUSAGE, "[%s] batch: %u is more than the %u training images",
+                       section, (unsigned)t->recipe.batch, (unsigned)used);
+    return CS_OK;
+}
+
 static cs_status build(cs_plan *plan, const cs_selection *selection, const char *data_dir,
                        cs_error *err)
 {
@@ -141,6 +153,11 @@ static cs_status build(cs_plan *plan, const cs_selection *selection, const char 
         return cs_fail(err, CS_EUSAGE,
                        "space %s takes images of %u pixels a side, data set %s has %u", p->space,
                        (unsigned)space->input_size, p->dataset, (unsigned)plan->dataset.size);
+    static const char *const section[] = {"fidelity.proxy", "fidelity.short", "fidelity.full"};
+    for (int f = 0; f < CS_FID_COUNT; f++)
+        CS_TRY(check_training(&p->fidelity[f], section[f], plan->dataset.n_search_train, err));
+    CS_TRY(check_training(&p->final, "recipe",
+                          plan->dataset.n_search_train + plan->dataset.n_search_val, err));
     return fill(plan, selection, cell, n_cells, err);
 }
 
@@ -204,9 +221,8 @@ double cs_plan_run_macs(const cs_plan *plan, double *final_macs)
             most = fmax(most, (double)cs_train_macs_per_image(&net) * p->final.recipe.epochs);
     }
     cs_space_free(space);
-    const double images = (double)(plan->dataset.n_search_train + plan->dataset.n_search_val);
-    const double used = p->final.subset <= 1.0 ? images * p->final.subset : p->final.subset;
-    *final_macs = most * fmin(used, images) * (double)p->retrains;
+    const uint32_t images = plan->dataset.n_search_train + plan->dataset.n_search_val;
+    *final_macs = most * cs_subset_images(p->final.subset, images) * (double)p->retrains;
     return p->primary == CS_METER_MACS ? p->primary_limit : NAN;
 }
 

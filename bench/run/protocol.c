@@ -38,6 +38,8 @@ bool cs_vitals_line(cs_vitals *v, const char *line)
         v->startup_s = a;
     } else if (sscanf(line, "offer %16s", id) == 1) {
         v->offers++;
+    } else if (strncmp(line, "fault ", 6) == 0) {
+        snprintf(v->fault, sizeof v->fault, "%.399s", line + 6);
     } else if (sscanf(line, "end %d", &status) == 1) {
         v->ended = true;
         v->end_status = status;

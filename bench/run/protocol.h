@@ -5,6 +5,7 @@
  *   hb T_WALL T_CPU RSS_KIB PEAK_KIB                sign of life, every 0.2 s
  *   meter MAC EVALS HW_QUERIES SAMPLES LEFT BEST    progress; LEFT 0..1, BEST accuracy or nan
  *   offer HASH                                      a design was offered
+ *   fault SENTENCE                                  why the phase failed, before `end`
  *   end STATUS                                      last line: number of a cs_status
  */
 #ifndef CS_BENCH_PROTOCOL_H
@@ -27,6 +28,7 @@ typedef struct cs_vitals {
     uint64_t offers;
     bool beating, ended;
     int end_status;
+    char fault[400];           /* "" if none                 */
 } cs_vitals;
 
 void cs_vitals_init(cs_vitals *vitals);

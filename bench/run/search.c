@@ -148,8 +148,13 @@ static cs_status judge(cs_task *task, const char *call, cs_status status, cs_err
         task->stopped = true;
         return CS_STOP;
     }
-    snprintf(task->reason, sizeof task->reason, "method error");
     task->stopped = true;
+    if (status == CS_EIO || status == CS_EDATA) { /* not the method's doing */
+        snprintf(task->reason, sizeof task->reason, "harness error");
+        return cs_fail(err, status, "%s: %s", call,
+                       *task->method_error.text ? task->method_error.text : cs_status_text(status));
+    }
+    snprintf(task->reason, sizeof task->reason, "method error");
     if (status == CS_STOP)
         return cs_fail(err, CS_EMETHOD,
                        "method %s: %s returned CS_STOP in step %llu although no budget is spent",

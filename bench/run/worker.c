@@ -120,7 +120,12 @@ cs_status cs_worker_main(const char *phase, const char *dir, cs_error *err)
         return cs_fail(err, CS_ENOMEM, "out of memory for a worker");
     setvbuf(stdout, NULL, _IOLBF, 0); /* the log of a killed worker ends with its last line */
     cs_memory_open();
-    const cs_status status = run_phase(worker, phase, dir, err);
+    cs_error fault = {""};
+    const cs_status status = run_phase(worker, phase, dir, &fault);
+    if (status != CS_OK) {
+        cs_fail(err, status, "%s", fault.text);
+        cs_event_send("fault %.400s", fault.text);
+    }
     cs_event_send("end %d", (int)status);
     cs_engine_free(worker->engine);
     cs_space_free(worker->space);
