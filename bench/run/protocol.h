@@ -28,7 +28,7 @@ typedef struct cs_vitals {
     uint64_t offers;
     bool beating, ended;
     int end_status;
-    char fault[400];           /* "" if none                 */
+    char fault[400]; /* "" if none                 */
 } cs_vitals;
 
 void cs_vitals_init(cs_vitals *vitals);

@@ -1,0 +1,80 @@
+#include "cmd/selection_args.h"
+
+#include "registry.h"
+#include "run/durable.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A path as it is, otherwise the profile of that name among those that come along. */
+static cs_status find_profile(const char *word, char path[CS_PATH_MAX], cs_error *err)
+{
+    CS_TRY(cs_path(path, err, "%s", word));
+    if (cs_file_exists(path) || strchr(word, '/') || strstr(word, ".ini"))
+        return CS_OK;
+    CS_TRY(cs_path(path, err, "bench/profiles/%s.ini", word));
+    if (!cs_file_exists(path))
+        return cs_fail(err, CS_EUSAGE,
+                       "profile '%s' is neither a file nor one of bench/profiles; 'cosearch list "
+                       "profiles' shows all",
+                       word);
+    return CS_OK;
+}
+
+cs_status cs_plan_from_args(const cs_args *args, cs_plan **out, cs_error *err)
+{
+    cs_selection selection = {.methods = cs_args_get(args, "methods"),
+                              .seeds = cs_args_get(args, "seeds"),
+                              .cells = cs_args_get(args, "cells"),
+                              .vary = cs_args_get(args, "vary")};
+    char path[CS_PATH_MAX];
+    size_t position = 0;
+    const char *shard = cs_args_get(args, "shard"), *assignment;
+    if (shard)
+        CS_TRY(cs_shard_parse(shard, &selection, err));
+    CS_TRY(find_profile(cs_args_at(args, 0), path, err));
+    cs_profile *profile = malloc(sizeof *profile);
+    if (!profile)
+        return cs_fail(err, CS_ENOMEM, "out of memory");
+    cs_status status = cs_profile_read(path, profile, err);
+    if (status == CS_EIO)
+        status = CS_EUSAGE; /* a profile that is not there is a mistyped one */
+    while (status == CS_OK && (assignment = cs_args_each(args, "set", &position)) != NULL)
+        status = cs_profile_set(profile, assignment, err);
+    if (status == CS_OK)
+        status = cs_plan_new(profile, &selection, cs_data_dir(), out, err);
+    free(profile);
+    return status;
+}
+
+/* Quoted for a shell where it has to be. */
+static void add_word(cs_text *out, const char *word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./%@";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        cs_text_addf(out, "%s", word);
+        return;
+    }
+    cs_text_addf(out, "'");
+    for (; *word; word++)
+        cs_text_addf(out, *word == '\'' ? "'\\''" : "%c", *word);
+    cs_text_addf(out, "'");
+}
+
+void cs_command_from_args(const cs_args *args, const char *command, cs_text *out)
+{
+    size_t position = 0;
+    const char *assignment;
+    cs_text_addf(out, "cosearch --results ");
+    add_word(out, cs_args_globals(args)->results);
+    cs_text_addf(out, " %s ", command);
+    add_word(out, cs_args_at(args, 0));
+    while ((assignment = cs_args_each(args, "set", &position)) != NULL) {
+        cs_text_addf(out, " --set ");
+        add_word(out, assignment);
+    }
+    if (cs_args_get(args, "vary")) {
+        cs_text_addf(out, " --vary ");
+        add_word(out, cs_args_get(args, "vary"));
+    }
+}
