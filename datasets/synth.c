@@ -65,18 +65,25 @@ static void draw_scene(cs_rng *rng, uint32_t class, scene *sc)
     sc->blend = uniform(rng, -25, 25);
 }
 
+static float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
 /* Signed depth of (u, v) inside a shape of radius about 1: positive inside. */
 static float depth(uint32_t shape, float u, float v)
 {
     if (shape == 0) /* disc, drawn as an octagon */
-        return 0.85f - fmaxf(fmaxf(fabsf(u), fabsf(v)), 0.7f * (fabsf(u) + fabsf(v)));
+        return 0.85f - larger(larger(fabsf(u), fabsf(v)), 0.7f * (fabsf(u) + fabsf(v)));
     return 0.27f - fabsf(sqrtf(u * u + v * v) - 0.73f); /* ring */
 }
 
 /* Triangle wave of period 1 between -1 and 1. */
 static float wave(float t)
 {
-    t -= floorf(t);
+    t -= (float)(int32_t)t; /* -1 .. 1; floorf would be a call */
+    if (t < 0)
+        t += 1;
     return 4 * fabsf(t - 0.5f) - 1;
 }
 
@@ -110,7 +117,7 @@ void cs_synth_image(uint64_t seed, uint32_t class, uint32_t index, uint8_t plane
             const float v = (sc.ca * dy - sc.sa * dx) * sc.scale;
             /* about one pixel of soft edge */
             const float inside = clamp(0.5f + depth(sc.shape, u, v) / sc.scale, 0, 1);
-            const float ink = inside * (0.5f + 0.5f * fill(&sc, dx, dy));
+            const float ink = inside > 0 ? inside * (0.5f + 0.5f * fill(&sc, dx, dy)) : 0;
             const float ex = ((float)x - sc.bx) * sc.bscale, ey = ((float)y - sc.by) * sc.bscale;
             const float ground = sc.slope_x * ((float)x - 15.5f) + sc.slope_y * ((float)y - 15.5f) +
                                  sc.blend * clamp(1.5f - (ex * ex + ey * ey), 0, 1);
