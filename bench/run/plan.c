@@ -24,10 +24,12 @@ cs_status cs_shard_parse(const char *text, cs_selection *selection, cs_error *er
     return cs_fail(err, CS_EUSAGE, "--shard %s: expected I/N with 1 <= I <= N, such as 2/4", text);
 }
 
+/* Checks the content of the data, once for all workers, and takes its description. */
 static cs_status open_data(const cs_profile *profile, const char *data_dir, cs_dataset_info *out,
                            cs_error *err)
 {
     cs_dataset *set;
+    CS_TRY(cs_dataset_verify(profile->dataset, data_dir, NULL, err));
     CS_TRY(cs_dataset_open(profile->dataset, data_dir, 0, profile->val_fraction, false, &set, err));
     *out = *cs_dataset_info_get(set);
     cs_dataset_close(set);
