@@ -1,5 +1,6 @@
 #!/bin/sh
-# Getting data sets: datasets/fetch.sh against a file:// mirror of small generated archives.
+# Data sets: datasets/fetch.sh against a file:// mirror of small generated archives, and what the
+# program says of missing and damaged files.
 . tests/sh.inc
 root=$PWD
 
@@ -117,3 +118,63 @@ agree() {
     while read -r sum; do grep -q "$sum" datasets/cifar.c || return 1; done <"$TEST_DIR/listed"
 }
 check "SHA256SUMS and cifar.c list the same sums of the official files" agree
+
+# What the program says of data it cannot use: one sentence, exit code 4.
+cat >"$TEST_DIR/damage.ini" <<'INI'
+[profile]
+name = damage
+space = fbnet:micro
+hw = fpga-chunk
+dataset = cifar10
+methods = random
+seeds = 0
+primary = evals:1
+[limits]
+dsp_max = 900
+[fidelity.short]
+epochs = 1
+[recipe]
+id = damage
+epochs = 1
+INI
+# with FOLDER COMMAND...: the program with this data folder
+with() {
+    folder=$1
+    shift
+    COSEARCH_DATA=$folder "$COSEARCH" --results "$TEST_DIR/results" "$@"
+}
+d=$TEST_DIR/use
+batch=$d/cifar-10-batches-bin/data_batch_4.bin
+renew() {
+    rm -rf "$d"
+    fetch "$d" cifar10 >/dev/null 2>&1
+}
+# refused WHAT TEXT: run and plan both end with exit code 4 and one line that has TEXT and the remedy
+refused() {
+    expect_exit "$1: run" 4 "$2" with "$d" run "$TEST_DIR/damage.ini"
+    expect_exit "$1: plan" 4 "$2" with "$d" plan "$TEST_DIR/damage.ini"
+    check "$1: in one line, with the command that mends it" \
+        grep -c "fetch.sh cifar10" "$TEST_DIR/expect.out"
+    [ "$(wc -l <"$TEST_DIR/expect.out")" -eq 1 ] || not_ok "$1: more than one line"
+}
+renew
+expect_exit "a shorter set in the official format is accepted" 0 missing \
+    with "$d" plan "$TEST_DIR/damage.ini"
+rm "$batch"
+refused "a missing file" "data_batch_4.bin: expected a cifar10 file"
+renew && truncate -s 50000 "$batch"
+refused "a truncated file" "found 50000 bytes"
+renew && : >"$batch"
+refused "an empty file" "found an empty file"
+renew && truncate -s 30733073 "$batch"
+refused "an oversized file" "at most the official 10000 records"
+renew && printf '\012' | dd of="$batch" bs=1 seek=3073 conv=notrunc 2>/dev/null
+refused "a label out of range" "expected a label of 0 to 9, found 10"
+renew && printf X | dd of="$batch" bs=1 seek=5000 conv=notrunc 2>/dev/null
+refused "a wrong hash" "expected SHA-256"
+renew && printf X | dd of="$d/cifar-10-batches-bin/test_batch.bin" bs=1 seek=5000 conv=notrunc 2>/dev/null
+refused "a wrong hash of the test file" "test_batch.bin: expected SHA-256"
+sed 's/= cifar10/= cifar01/' "$TEST_DIR/damage.ini" >"$TEST_DIR/unknown.ini"
+expect_exit "an unknown data set" 2 "did you mean 'cifar10'" with "$d" plan "$TEST_DIR/unknown.ini"
+no_rows() { [ -z "$(find "$TEST_DIR/results" -name "results*.csv" 2>/dev/null)" ]; }
+check "a refused run leaves no results" no_rows
