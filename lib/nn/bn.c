@@ -7,7 +7,8 @@ void cs_bn_batch(const cs_bn *bn, int channels, const double *sum, const double 
 {
     for (int c = 0; c < channels; c++) {
         const double mean = sum[c] / count;
-        const double var = fmax(square[c] / count - mean * mean, 0.0);
+        const double raw = square[c] / count - mean * mean;
+        const double var = raw < 0.0 ? 0.0 : raw; /* a NaN stays one */
         const double inv = 1.0 / sqrt(var + CS_BN_EPS);
         const double unbiased = count > 1.0 ? var * count / (count - 1.0) : var;
         bn->mean[c] = (float)mean;

@@ -66,10 +66,11 @@ static void product(int m, int n, int k, const float *a, ptrdiff_t a_row, ptrdif
     }
 }
 
-/* u = s*z + t and the value it stands for. */
+/* u = s*z + t and the value it stands for. A NaN has to come out as one, so that a training that
+ * diverged is seen: min and max return their second operand then. */
 INLINE vf finish_vector(const cs_finish *f, const bool quant, vf z, vf s, vf t)
 {
-    const vf u = v_min(v_max(v_fma(s, z, t), v_set(f->lo)), v_set(f->hi));
+    const vf u = v_min(v_set(f->hi), v_max(v_set(f->lo), v_fma(s, z, t)));
     return quant ? v_fma(v_round(u), v_set(f->step), v_set(f->min)) : u;
 }
 
@@ -177,7 +178,7 @@ static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, c
         vf max = stats ? v_load(stats->max + c) : v_zero();
         for (size_t r = 0; r < rows; r++) {
             const size_t at = r * (size_t)cp + (size_t)c;
-            vf y = v_max(v_fma(s, v_load(z + at), t), lo);
+            vf y = v_max(lo, v_fma(s, v_load(z + at), t));
             if (add)
                 y = y + v_load(add + at);
             v_store(out + at, y);
