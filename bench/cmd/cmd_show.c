@@ -1,6 +1,7 @@
 /* cosearch show: one run, readable. */
 #include "cli.h"
 #include "report/campaign.h"
+#include "report/summary.h"
 #include "run/runner.h"
 #include "run/store.h"
 #include "run/verdict.h"
@@ -148,11 +149,15 @@ static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
     char(*ids)[17], id[17];
     size_t n;
     const char *word = cs_args_at(args, 0);
-    const int ways = (word != NULL) + cs_args_has(args, "last") + cs_args_has(args, "failed");
+    const int ways = (word != NULL) + cs_args_has(args, "last") + cs_args_has(args, "failed") +
+                     cs_args_has(args, "summary");
     (void)exit_code;
     if (ways != 1)
-        return cs_fail(err, CS_EUSAGE, "give one of RUNID, --last, --failed");
+        return cs_fail(err, CS_EUSAGE, "give one of RUNID, --last, --failed, --summary");
     CS_TRY(open_store(args, &store, err));
+    if (cs_args_has(args, "summary"))
+        return cs_summary_write(store.dir, stdout,
+                                cs_args_has(args, "csv") ? CS_TABLE_CSV : CS_TABLE_ALIGNED, err);
     CS_TRY(cs_store_runs(&store, &ids, &n, err));
     cs_status status;
     if (cs_args_has(args, "failed")) {
@@ -171,13 +176,15 @@ static const cs_option options[] = {
     {"campaign", 0, "NAME", "campaign below the results folder, or a path with a slash", NULL},
     {"last", 0, NULL, "the run that was active last", NULL},
     {"failed", 0, NULL, "one line per failed run", NULL},
+    {"summary", 0, NULL, "the campaign: one line per method and cell of limits", NULL},
+    {"csv", 0, NULL, "with --summary: comma-separated values", NULL},
     {"log", 0, NULL, "also the log of its workers", NULL},
     {"trace", 0, NULL, "also its trace", NULL},
     {NULL, 0, NULL, NULL, NULL}};
 
 const cs_command cs_command_show = {
     .name = "show",
-    .summary = "one run, readable",
+    .summary = "one run, or a campaign in a few lines, readable",
     .synopsis = "[RUNID]",
     .min_args = 0,
     .max_args = 1,

@@ -2,6 +2,7 @@
 #include "cmd/doctor.h"
 
 #include "cmd/pin_blas.h"
+#include "cmd/profile_files.h"
 #include "cosearch/nn.h"
 #include "datasets/dataset_access.h"
 #include "registry.h"
@@ -160,12 +161,19 @@ static void check_dataset(doctor *d, const char *name, bool needed)
                     why.text);
 }
 
+/* The profile of --profile. */
+static cs_status read_profile(const doctor *d, cs_profile *out, cs_error *err)
+{
+    char path[1200];
+    CS_TRY(cs_profile_files_find(cs_args_get(d->args, "profile"), path, sizeof path, err));
+    return cs_profile_read(path, out, err);
+}
+
 void doctor_data(doctor *d)
 {
     cs_profile profile;
-    const char *path = cs_args_get(d->args, "profile");
-    if (path) { /* a profile that cannot be read is told by doctor_profile */
-        if (cs_profile_read(path, &profile, NULL) == CS_OK)
+    if (cs_args_has(d->args, "profile")) { /* one that cannot be read is told by doctor_profile */
+        if (read_profile(d, &profile, NULL) == CS_OK)
             check_dataset(d, profile.dataset, true);
         return;
     }
@@ -175,13 +183,12 @@ void doctor_data(doctor *d)
 
 void doctor_profile(doctor *d)
 {
-    const char *path = cs_args_get(d->args, "profile");
     cs_profile profile;
     cs_plan *plan;
     cs_error why = {{0}};
-    if (!path)
+    if (!cs_args_has(d->args, "profile"))
         return;
-    cs_status status = cs_profile_read(path, &profile, &why);
+    cs_status status = read_profile(d, &profile, &why);
     if (status == CS_OK)
         status = cs_plan_new(&profile, &(cs_selection){0}, cs_data_dir(), &plan, &why);
     if (status != CS_OK) {

@@ -1,6 +1,7 @@
 #include "cmd/eval_accuracy.h"
 
 #include "cmd/pin_blas.h"
+#include "cmd/profile_files.h"
 #include "cosearch/nn.h"
 #include "registry.h"
 #include "run/clock.h"
@@ -76,11 +77,14 @@ cs_status eval_trainer_new(const cs_args *args, const char *level, const char *p
 {
     if (!profile && !dataset)
         return cs_fail(err, CS_EUSAGE, "--acc needs --dataset NAME or --profile FILE");
+    char path[1200];
     eval_trainer *t = calloc(1, sizeof *t);
     if (!t)
         return cs_fail(err, CS_ENOMEM, "out of memory for a training");
     cs_profile_init(&t->profile);
-    cs_status status = profile ? cs_profile_read(profile, &t->profile, err) : CS_OK;
+    cs_status status = profile ? cs_profile_files_find(profile, path, sizeof path, err) : CS_OK;
+    if (status == CS_OK && profile)
+        status = cs_profile_read(path, &t->profile, err);
     if (dataset)
         snprintf(t->profile.dataset, sizeof t->profile.dataset, "%s", dataset);
     if (status == CS_OK)

@@ -1,38 +1,21 @@
 /* cosearch list profiles, schema: what is read from files and from the data dictionary. */
 #include "cmd/listing.h"
 
+#include "cmd/profile_files.h"
 #include "core/text.h"
 #include "run/meter.h"
 #include "run/profile.h"
 #include "run/schema.h"
-#include <dirent.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#define PROFILE_DIR "bench/profiles"
-
-/* bench/profiles here or beside the program. */
-static DIR *open_profiles(char *path, size_t size)
+static void add_profile(cs_table *table, const cs_profile_files *files, size_t at)
 {
-    char exe[512];
-    snprintf(path, size, PROFILE_DIR);
-    DIR *dir = opendir(path);
-    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (dir || n <= 0)
-        return dir;
-    exe[n] = '\0';
-    *strrchr(exe, '/') = '\0';
-    snprintf(path, size, "%s/%s", exe, PROFILE_DIR);
-    return opendir(path);
-}
-
-static void add_profile(cs_table *table, const char *path)
-{
+    char path[1200];
     cs_profile profile;
     cs_error why;
     cs_text methods = {0};
-    cs_table_text(table, path);
+    snprintf(path, sizeof path, "%.1000s/%s.ini", files->dir, files->name[at]);
+    cs_table_text(table, files->name[at]);
     if (cs_profile_read(path, &profile, &why) != CS_OK) {
         for (int i = 0; i < 6; i++)
             cs_table_absent(table);
@@ -51,36 +34,24 @@ static void add_profile(cs_table *table, const char *path)
     cs_text_free(&methods);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
 cs_status list_profiles(listing *l, cs_error *err)
 {
     static const cs_table_column columns[] = {
         {"profile", false}, {"space", false}, {"platform", false}, {"dataset", false},
         {"seeds", true},    {"cells", true},  {"budget", false},   {"methods", false}};
-    char path[1024], name[LISTING_NAMES_MAX][256];
-    size_t n = 0;
-    DIR *dir = open_profiles(path, sizeof path);
     cs_table *table;
-    CS_TRY(LISTING_TABLE(columns, &table, err));
-    for (const struct dirent *e; dir && n < LISTING_NAMES_MAX && (e = readdir(dir)) != NULL;) {
-        const size_t length = strlen(e->d_name);
-        if (length > 4 && strcmp(e->d_name + length - 4, ".ini") == 0)
-            snprintf(name[n++], sizeof *name, "%s", e->d_name);
-    }
-    if (dir)
-        closedir(dir);
-    qsort(name, n, sizeof *name, by_text);
-    for (size_t i = 0; i < n; i++) {
-        char file[1300];
-        snprintf(file, sizeof file, "%.1000s/%.255s", path, name[i]);
-        if (listing_wants(l, name[i]))
-            add_profile(table, file);
-    }
-    return listing_finish(l, table, "profile", err);
+    cs_profile_files *files = malloc(sizeof *files);
+    if (!files)
+        return cs_fail(err, CS_ENOMEM, "out of memory");
+    cs_profile_files_list(files);
+    cs_status status = LISTING_TABLE(columns, &table, err);
+    for (size_t i = 0; status == CS_OK && i < files->n; i++)
+        if (listing_wants(l, files->name[i]))
+            add_profile(table, files, i);
+    if (status == CS_OK)
+        status = listing_finish(l, table, "profile", err);
+    free(files);
+    return status;
 }
 
 /* The data dictionary: of all files, or of one file or column. */

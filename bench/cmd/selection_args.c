@@ -1,24 +1,10 @@
 #include "cmd/selection_args.h"
 
+#include "cmd/profile_files.h"
 #include "registry.h"
 #include "run/durable.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* A path as it is, otherwise the profile of that name among those that come along. */
-static cs_status find_profile(const char *word, char path[CS_PATH_MAX], cs_error *err)
-{
-    CS_TRY(cs_path(path, err, "%s", word));
-    if (cs_file_exists(path) || strchr(word, '/') || strstr(word, ".ini"))
-        return CS_OK;
-    CS_TRY(cs_path(path, err, "bench/profiles/%s.ini", word));
-    if (!cs_file_exists(path))
-        return cs_fail(err, CS_EUSAGE,
-                       "profile '%s' is neither a file nor one of bench/profiles; 'cosearch list "
-                       "profiles' shows all",
-                       word);
-    return CS_OK;
-}
 
 cs_status cs_plan_from_args(const cs_args *args, cs_plan **out, cs_error *err)
 {
@@ -31,7 +17,7 @@ cs_status cs_plan_from_args(const cs_args *args, cs_plan **out, cs_error *err)
     const char *shard = cs_args_get(args, "shard"), *assignment;
     if (shard)
         CS_TRY(cs_shard_parse(shard, &selection, err));
-    CS_TRY(find_profile(cs_args_at(args, 0), path, err));
+    CS_TRY(cs_profile_files_find(cs_args_at(args, 0), path, sizeof path, err));
     cs_profile *profile = malloc(sizeof *profile);
     if (!profile)
         return cs_fail(err, CS_ENOMEM, "out of memory");
