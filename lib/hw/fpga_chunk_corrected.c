@@ -159,9 +159,7 @@ void fpga_corrected_cost(fpga_chunk *chunk, const fpga_layer *l, fpga_cost *out)
 
 /* ---- resources ---- */
 
-/* Products per DSP48E1 and cycle; float32 is not a bitwidth of this template. Port-width
- * arithmetic of UG479 with shared operands; met by published 8- and 4-bit designs. */
-static int32_t products_per_dsp(int32_t bits)
+int32_t fpga_products_per_dsp(int32_t bits)
 {
     return bits <= 4 ? 4 : bits <= 8 ? 2 : 1;
 }
@@ -212,6 +210,6 @@ fpga_resources fpga_corrected_resources(const fpga_chunk *chunk)
         for (unsigned k = 1; k <= 5; k += 2)
             if (chunk->windows & fpga_window_bit(k, stride))
                 bram = at_least(bram, brams(chunk, k, stride));
-    return (fpga_resources){.dsp = (double)ceil_div(multipliers, products_per_dsp(chunk->bits)),
+    return (fpga_resources){.dsp = (double)ceil_div(multipliers, fpga_products_per_dsp(chunk->bits)),
                             .bram = (double)bram};
 }
