@@ -251,9 +251,9 @@ static bool promising(const merger *m, const state *x, size_t k)
 
 static enum outcome push(level *l, size_t cap_max, const state *x)
 {
+    if (l->n >= cap_max)
+        return UNKNOWN;
     if (l->n == l->cap) {
-        if (l->cap >= cap_max)
-            return UNKNOWN;
         const size_t cap = l->cap ? 2 * l->cap : 1024;
         state *grown = realloc(l->state, cap * sizeof *grown);
         if (!grown)

@@ -1,7 +1,9 @@
-/* The published FPGA model against the authors' predictor, row by row. */
+/* The published FPGA model against the authors' predictor, row by row; the corrected model's DSP
+ * packing against port-width arithmetic. */
 #include "validate.h"
 
 #include "cosearch/space.h"
+#include "hw/fpga_chunk.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +114,37 @@ static cs_status check_predictor(const cs_csv *csv, validate_result *out, cs_err
     return status;
 }
 
+/* Rows of equal widths with one guard bit on the board's slice; what is packed must be possible,
+ * and no more than four products are claimed (what published designs reach). */
+static cs_status check_packing(const cs_csv *csv, validate_result *out, cs_error *err)
+{
+    static const char *const name[] = {"dsp", "w_bits", "a_bits", "guard_bits", "products_per_dsp"};
+    int column[5];
+    for (int c = 0; c < 5; c++) {
+        column[c] = cs_csv_column(csv, name[c]);
+        if (column[c] < 0)
+            return cs_fail(err, CS_EFORMAT, "column %s is missing", name[c]);
+    }
+    for (size_t row = 0; row < csv->n_rows; row++) {
+        uint64_t number[5] = {0};
+        for (int c = 1; c < 5; c++)
+            if (!cs_text_u64(cs_csv_cell(csv, row, column[c]), &number[c]))
+                return cs_fail(err, CS_EFORMAT, "line %zu: %s is not a number", csv->line[row],
+                               name[c]);
+        if (strcmp(cs_csv_cell(csv, row, column[0]), "DSP48E1") != 0 || number[1] != number[2] ||
+            number[3] != 1 || number[1] < 1 || number[1] > FPGA_BITS_MAX)
+            continue;
+        const uint64_t expected = number[4] < 4 ? number[4] : 4;
+        const int32_t ours = fpga_products_per_dsp((int32_t)number[1]);
+        validate_count(out, (uint64_t)ours == expected, (double)ours - (double)expected,
+                       "line %zu: %d bits: ours %d products, expected %d", csv->line[row],
+                       (int)number[1], (int)ours, (int)expected);
+    }
+    return CS_OK;
+}
+
 const validate_file validate_fpga_files[] = {
     {"fpga/autonba_predictor.csv", "1e-9 relative", check_predictor},
+    {"hw/fpga_dsp_packing.csv", "0", check_packing},
     {NULL, NULL, NULL},
 };
