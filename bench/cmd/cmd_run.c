@@ -1,6 +1,7 @@
 /* cosearch run: executes the runs of a profile that are not finished yet. */
 #include "cmd/selection_args.h"
 #include "registry.h"
+#include "report/summary.h"
 #include "run/runner.h"
 #include "run/spawn.h"
 
@@ -88,6 +89,14 @@ static void report(const cs_plan *plan, const cs_run_options *o, const cs_run_ou
         *exit_code = CS_EXIT_INCOMPLETE;
 }
 
+/* The comparison so far; what is wrong with it, `show` and `plot` will say. */
+static void summarize(const cs_plan *plan, const cs_run_options *o)
+{
+    char dir[CS_PATH_MAX];
+    if (cs_path(dir, NULL, "%s/%s", o->results, plan->profile.name) == CS_OK)
+        cs_summary_write(dir, stdout, CS_TABLE_ALIGNED, NULL);
+}
+
 static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
 {
     cs_plan *plan;
@@ -102,6 +111,8 @@ static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
     const cs_status status = cs_runner_run(plan, &o, &result, err);
     if (status == CS_OK)
         report(plan, &o, &result, exit_code);
+    if (status == CS_OK && !o.quiet && result.missing < plan->n_jobs)
+        summarize(plan, &o);
     cs_text_free(&command);
     cs_plan_free(plan);
     return status;
