@@ -34,6 +34,7 @@ struct cs_controller {
     size_t n_steps;
     step *step;
     float *xh, *gate, *cell, *prob; /* [width], [4 hidden] after activation, [hidden], [choices] */
+    float *out, *out_tanh;          /* h and tanh(c), [hidden] each */
     float *scratch;                 /* d logits, dh, dc, d[xh] */
     float *dgate;                   /* [n][4 hidden] */
 };
@@ -90,11 +91,13 @@ static cs_status allocate(cs_controller *c)
     c->xh = calloc(n * width, sizeof *c->xh);
     c->gate = calloc(n * 4 * hidden, sizeof *c->gate);
     c->cell = calloc(n * hidden, sizeof *c->cell);
+    c->out = calloc(n * hidden, sizeof *c->out);
+    c->out_tanh = calloc(n * hidden, sizeof *c->out_tanh);
     c->prob = calloc(n * c->max_choices, sizeof *c->prob);
     c->dgate = calloc(n * 4 * hidden, sizeof *c->dgate);
-    c->scratch = calloc(c->max_choices + 2 * hidden + width, sizeof *c->scratch);
-    const bool ok = c->w && c->grad && c->step && c->xh && c->gate && c->cell && c->prob &&
-                    c->dgate && c->scratch;
+    c->scratch = calloc(c->max_choices + hidden + width, sizeof *c->scratch);
+    const bool ok = c->w && c->grad && c->step && c->xh && c->gate && c->cell && c->out &&
+                    c->out_tanh && c->prob && c->dgate && c->scratch;
     return ok ? CS_OK : CS_ENOMEM;
 }
 
@@ -146,6 +149,8 @@ void cs_controller_free(cs_controller *c)
     free(c->xh);
     free(c->gate);
     free(c->cell);
+    free(c->out);
+    free(c->out_tanh);
     free(c->prob);
     free(c->dgate);
     free(c->scratch);
@@ -170,24 +175,22 @@ static void forward_step(cs_controller *c, uint16_t i, uint16_t first, uint16_t 
         input = c->head[last->decision].embed + last->choice * embedding;
     }
     memcpy(xh, c->w + input, embedding * sizeof *xh);
-    if (t) { /* h(t-1) = o tanh(c), from the stored gates */
-        const float *o = z - hidden;
-        for (size_t j = 0; j < hidden; j++)
-            xh[embedding + j] = o[j] * tanhf(before[j]);
-    } else {
+    if (t)
+        memcpy(xh + embedding, c->out + (t - 1) * hidden, hidden * sizeof *xh);
+    else
         memset(xh + embedding, 0, hidden * sizeof *xh);
-    }
     memcpy(z, c->w + c->cell_b, 4 * hidden * sizeof *z);
     cs_gemm(c->engine, false, false, 1, 4 * c->hidden, c->width, 1.0f, xh, c->width,
             c->w + c->cell_w, 4 * c->hidden, 1.0f, z, 4 * c->hidden);
-    float *h = c->scratch + c->max_choices;
+    float *h = c->out + t * hidden, *tanh_c = c->out_tanh + t * hidden;
     for (size_t j = 0; j < hidden; j++) {
         z[j] = sigmoid(z[j]);
         z[hidden + j] = sigmoid(z[hidden + j]);
         z[2 * hidden + j] = tanhf(z[2 * hidden + j]);
         z[3 * hidden + j] = sigmoid(z[3 * hidden + j]);
         cell[j] = z[j] * z[2 * hidden + j] + (t ? z[hidden + j] * before[j] : 0.0f);
-        h[j] = z[3 * hidden + j] * tanhf(cell[j]);
+        tanh_c[j] = tanhf(cell[j]);
+        h[j] = z[3 * hidden + j] * tanh_c[j];
     }
     /* Only the allowed rows of the head take part. */
     const int k = end - first;
@@ -322,10 +325,7 @@ static void backward_head(cs_controller *c, size_t t, double k_log, double k_ent
         dlogit[j] = (float)d;
         c->grad[head->b + s->first + (size_t)j] += dlogit[j];
     }
-    float *h = c->scratch + c->max_choices + hidden; /* recomputed: o tanh(c) */
-    const float *o = c->gate + t * 4 * hidden + 3 * hidden, *cell = c->cell + t * hidden;
-    for (size_t j = 0; j < hidden; j++)
-        h[j] = o[j] * tanhf(cell[j]);
+    const float *h = c->out + t * hidden;
     const size_t rows = s->first * hidden;
     cs_gemm(c->engine, false, false, k, c->hidden, 1, 1.0f, dlogit, 1, h, c->hidden, 1.0f,
             c->grad + head->w + rows, c->hidden);
@@ -339,10 +339,11 @@ static void backward_cell(cs_controller *c, size_t t, const float *dh, float *dc
 {
     const size_t hidden = (size_t)c->hidden;
     const float *z = c->gate + t * 4 * hidden, *cell = c->cell + t * hidden;
+    const float *tanh_c = c->out_tanh + t * hidden;
     float *dz = c->dgate + t * 4 * hidden;
     for (size_t j = 0; j < hidden; j++) {
         const float i = z[j], f = z[hidden + j], g = z[2 * hidden + j], o = z[3 * hidden + j];
-        const float tc = tanhf(cell[j]), before = t ? cell[j - hidden] : 0.0f;
+        const float tc = tanh_c[j], before = t ? cell[j - hidden] : 0.0f;
         const float d = dc[j] + dh[j] * o * (1.0f - tc * tc);
         dz[j] = d * g * i * (1.0f - i);
         dz[hidden + j] = d * before * f * (1.0f - f);
@@ -363,8 +364,8 @@ cs_status cs_controller_gradient(cs_controller *c, const cs_mask *mask, const ui
         own += c->step[t].decision >= term->from;
     if (own == 0)
         return CS_OK;
-    /* scratch: d logits | dh | h of the head | d[xh], whose h part is the carried dh; dc apart */
-    float *dh = c->scratch + c->max_choices, *dxh = dh + 2 * hidden;
+    /* scratch: d logits, dh, d[x h] whose h part is carried to the step before; dc apart */
+    float *dh = c->scratch + c->max_choices, *dxh = dh + hidden;
     float *dc = calloc(hidden, sizeof *dc);
     if (!dc)
         return CS_ENOMEM;

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RMSPROP_DECAY 0.9
-#define RMSPROP_EPSILON 1e-10
-#define ADAM_BETA1 0.9
-#define ADAM_BETA2 0.999
-#define ADAM_EPSILON 1e-8
+#define RMSPROP_DECAY 0.9f
+#define RMSPROP_EPSILON 1e-10f
+#define ADAM_BETA1 0.9f
+#define ADAM_BETA2 0.999f
+#define ADAM_EPSILON 1e-8f
 
 /* The part of a trainer that is saved as it is. */
 typedef struct progress {
@@ -59,27 +59,27 @@ void cs_reinforce_free(cs_reinforce *r)
 }
 
 /* Ascent: the gradient is that of the objective. */
-static void rmsprop(float *w, const float *g, float *square, size_t n, double lr)
+static void rmsprop(float *w, const float *g, float *square, size_t n, float lr)
 {
+    const float decay = RMSPROP_DECAY, rest = 1.0f - decay;
+#pragma omp simd
     for (size_t i = 0; i < n; i++) {
-        const double gi = (double)g[i];
-        const double s = RMSPROP_DECAY * (double)square[i] + (1.0 - RMSPROP_DECAY) * gi * gi;
-        square[i] = (float)s;
-        w[i] += (float)(lr * gi / sqrt(s + RMSPROP_EPSILON));
+        square[i] = decay * square[i] + rest * g[i] * g[i];
+        w[i] += lr * g[i] / sqrtf(square[i] + RMSPROP_EPSILON);
     }
 }
 
 static void adam(float *w, const float *g, float *first, float *second, size_t n, double lr,
                  uint64_t t)
 {
-    const double c1 = 1.0 - pow(ADAM_BETA1, (double)t), c2 = 1.0 - pow(ADAM_BETA2, (double)t);
+    const float b1 = ADAM_BETA1, b2 = ADAM_BETA2, r1 = 1.0f - b1, r2 = 1.0f - b2;
+    const float rate = (float)(lr / (1.0 - pow((double)b1, (double)t)));
+    const float scale = (float)(1.0 / (1.0 - pow((double)b2, (double)t)));
+#pragma omp simd
     for (size_t i = 0; i < n; i++) {
-        const double gi = (double)g[i];
-        const double m = ADAM_BETA1 * (double)first[i] + (1.0 - ADAM_BETA1) * gi;
-        const double v = ADAM_BETA2 * (double)second[i] + (1.0 - ADAM_BETA2) * gi * gi;
-        first[i] = (float)m;
-        second[i] = (float)v;
-        w[i] += (float)(lr * (m / c1) / (sqrt(v / c2) + ADAM_EPSILON));
+        first[i] = b1 * first[i] + r1 * g[i];
+        second[i] = b2 * second[i] + r2 * g[i] * g[i];
+        w[i] += rate * first[i] / (sqrtf(second[i] * scale) + ADAM_EPSILON);
     }
 }
 
@@ -93,7 +93,7 @@ static void update(cs_reinforce *r)
     if (o->optimizer == CS_POLICY_ADAM)
         adam(w, g, r->first, r->second, n, lr, r->at.updates);
     else
-        rmsprop(w, g, r->second, n, lr);
+        rmsprop(w, g, r->second, n, (float)lr);
     memset(g, 0, n * sizeof *g);
 }
 
