@@ -65,7 +65,7 @@ Test(reinforce, concentrates_on_the_best_arm)
         adam_won += bandit(&adam, seed, 200) > 0.9;
         published_won += bandit(&published, seed, 200) > 0.9;
     }
-    cr_log_warn("best arm: adam %d, published %d of 10", adam_won, published_won);
+    cr_log_info("best arm: adam %d, published %d of 10", adam_won, published_won);
     cr_assert_geq(adam_won, 8);
 }
 
@@ -112,7 +112,7 @@ Test(reinforce, learns_a_constrained_sequence)
     double sum = 0.0;
     for (uint64_t seed = 1; seed <= 5; seed++) {
         const double r = constrained(&adam, seed, 400, a);
-        cr_log_warn("seed %d: %g", (int)seed, r);
+        cr_log_info("seed %d: %g", (int)seed, r);
         sum += r;
     }
     /* the optimum is 29/30; a uniform policy scores about 0.37 */
