@@ -79,7 +79,8 @@ static void sync_folder_of(const char *path)
 cs_status cs_file_write(const char *path, const char *bytes, size_t n, cs_error *err)
 {
     char temporary[CS_PATH_MAX];
-    CS_TRY(cs_path(temporary, err, "%s.tmp", path));
+    /* Two workers may write the same environment record at the same time. */
+    CS_TRY(cs_path(temporary, err, "%s.%ld.tmp", path, (long)getpid()));
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return cs_fail(err, CS_EIO, "%s cannot be written: %s", temporary, strerror(errno));

@@ -6,7 +6,7 @@
 
 #define CS_PATH_MAX 1024
 
-/* Writes to PATH.tmp, fsync, rename, fsync of the folder. On failure the old file is untouched and
+/* Writes to PATH.PID.tmp, fsync, rename, fsync of the folder. On failure the old file is untouched and
  * the temporary one removed; CS_EIO names path and cause. */
 cs_status cs_file_write(const char *path, const char *bytes, size_t n, cs_error *err);
 
