@@ -55,7 +55,7 @@ static void draw_scene(cs_rng *rng, uint32_t class, scene *sc)
     const float polarity = cs_rng_uniform(rng) < 0.85 ? 1.0f : -1.0f;
     for (int c = 0; c < 3; c++) {
         sc->back[c] = uniform(rng, 75, 150);
-        sc->fore[c] = sc->back[c] + polarity * uniform(rng, 35, 120);
+        sc->fore[c] = sc->back[c] + polarity * uniform(rng, 5, 85);
     }
     sc->slope_x = uniform(rng, -1.2, 1.2);
     sc->slope_y = uniform(rng, -1.2, 1.2);
@@ -127,7 +127,7 @@ void cs_synth_image(uint64_t seed, uint32_t class, uint32_t index, uint8_t plane
                 const float noise =
                     (float)((bits & 127) + (bits >> 7 & 127) + (bits >> 14 & 127)) - 190.5f;
                 const float value =
-                    sc.back[c] + ground + ink * (sc.fore[c] - sc.back[c]) + 0.16f * noise;
+                    sc.back[c] + ground + ink * (sc.fore[c] - sc.back[c]) + 0.50f * noise;
                 planes[(c * SIDE + y) * SIDE + x] = (uint8_t)(clamp(value, 0, 255) + 0.5f);
             }
         }
@@ -188,8 +188,8 @@ const cs_data_source cs_source_synth = {
     .classes = CS_SYNTH_CLASSES,
     .size = SIDE,
     .channels = 3,
-    .mean = {0.475f, 0.475f, 0.475f},
-    .std = {0.143f, 0.143f, 0.143f},
+    .mean = {0.462f, 0.462f, 0.462f},
+    .std = {0.167f, 0.167f, 0.167f},
     .load = load,
     .count_test = count_test,
     .verify = verify,
