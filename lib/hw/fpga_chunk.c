@@ -1,134 +1,7 @@
 #include "fpga_chunk.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
-
-/* ---- the accelerator's parameters ---- */
-
-#define COUNT(array) ((uint16_t)(sizeof(array) / sizeof *(array)))
-#define LIST(array)                                                                                \
-    {                                                                                              \
-        (array), COUNT(array)                                                                      \
-    }
-
-static const int32_t mode_fixed[] = {1};
-static const int32_t modes_standard[] = {0, 1, 2}, modes_depthwise[] = {0, 1};
-static const int32_t one[] = {1};
-static const int32_t channels_large[] = {8, 4, 2, 1}, channels_small[] = {32, 16, 8, 4, 2, 1};
-static const int32_t cifar_large[] = {16, 8, 4, 2, 1}, cifar_small[] = {4, 2, 1};
-static const int32_t imagenet_large[] = {28, 14, 7, 2, 1}, imagenet_small[] = {7, 2, 1};
-
-/* Lists by input size, from the authors' search code. [small maps][tile] */
-static const chunk_list cifar_maps[2] = {LIST(cifar_large), LIST(cifar_small)};
-static const chunk_list imagenet_maps[2] = {LIST(imagenet_large), LIST(imagenet_small)};
-static const chunk_list channel_tiles[2] = {LIST(channels_large), LIST(channels_small)};
-
-static bool is_depthwise(size_t kind)
-{
-    return kind == CHUNK_DWA0 || kind == CHUNK_DWA1;
-}
-
-static void fill_lists(const fpga_model *model, const chunk_list maps[2], fpga_layout *out)
-{
-    const chunk_list fixed = LIST(mode_fixed), standard = LIST(modes_standard);
-    const chunk_list depthwise = LIST(modes_depthwise), single = LIST(one);
-    for (size_t kind = 0; kind < CHUNK_KINDS; kind++) {
-        const bool small = kind == CHUNK_A1 || kind == CHUNK_DWA1, dw = is_depthwise(kind);
-        chunk_list *list = out->list[kind];
-        list[CHUNK_MODE] = !model->free_mode ? fixed : dw ? depthwise : standard;
-        list[CHUNK_TR] = list[CHUNK_TC] = list[CHUNK_R] = list[CHUNK_C] = maps[small];
-        list[CHUNK_TM] = list[CHUNK_M] = channel_tiles[small];
-        list[CHUNK_TN] = list[CHUNK_N] = dw ? single : channel_tiles[small];
-    }
-}
-
-cs_status fpga_layout_init(const fpga_model *model, const cs_hw_context *ctx, fpga_layout *out)
-{
-    const size_t max = sizeof out->bits / sizeof *out->bits;
-    const bool imagenet = ctx->input_size >= 128;
-    bool edge_listed = !model->edge_chunks;
-    out->n_bits = 0;
-    for (size_t i = 0; i < ctx->n_bits; i++) {
-        if (!edge_listed && ctx->edge_bits <= ctx->bits[i]) {
-            edge_listed = true;
-            if (ctx->edge_bits < ctx->bits[i]) {
-                if (out->n_bits == max)
-                    return CS_EUSAGE;
-                out->bits[out->n_bits++] = ctx->edge_bits;
-            }
-        }
-        if (out->n_bits == max)
-            return CS_EUSAGE;
-        out->bits[out->n_bits++] = ctx->bits[i];
-    }
-    if (!edge_listed) {
-        if (out->n_bits == max)
-            return CS_EUSAGE;
-        out->bits[out->n_bits++] = ctx->edge_bits;
-    }
-    for (size_t i = 0; i < out->n_bits; i++)
-        if (out->bits[i] < 1 || out->bits[i] > FPGA_BITS_MAX)
-            return CS_EUSAGE;
-    out->large = imagenet ? 28 : 16;
-    fill_lists(model, imagenet ? imagenet_maps : cifar_maps, out);
-    return CS_OK;
-}
-
-int fpga_layout_chunk(const fpga_layout *layout, bool depthwise, uint16_t out_size, int32_t bits)
-{
-    const int kind = (depthwise ? CHUNK_DWA0 : CHUNK_A0) + (out_size < layout->large);
-    for (size_t i = 0; i < layout->n_bits; i++)
-        if (layout->bits[i] == bits)
-            return CHUNK_KINDS * (int)i + kind;
-    return -1;
-}
-
-const char *fpga_chunk_name(const fpga_layout *layout, size_t chunk)
-{
-#define NAMES(q)                                                                                   \
-    {                                                                                              \
-        "a0q" #q, "a1q" #q, "dwa0q" #q, "dwa1q" #q                                                 \
-    }
-    static const char *const name[FPGA_BITS_MAX][CHUNK_KINDS] = {
-        NAMES(1), NAMES(2),  NAMES(3),  NAMES(4),  NAMES(5),  NAMES(6),  NAMES(7),  NAMES(8),
-        NAMES(9), NAMES(10), NAMES(11), NAMES(12), NAMES(13), NAMES(14), NAMES(15), NAMES(16)};
-#undef NAMES
-    return name[layout->bits[chunk / CHUNK_KINDS] - 1][chunk % CHUNK_KINDS];
-}
-
-fpga_chunk fpga_chunk_init(const fpga_layout *layout, size_t chunk)
-{
-    return (fpga_chunk){.bits = layout->bits[chunk / CHUNK_KINDS],
-                        .depthwise = is_depthwise(chunk % CHUNK_KINDS)};
-}
-
-static cs_status decisions(const fpga_model *model, const cs_hw_context *ctx, cs_decision *list,
-                           size_t cap, size_t *n)
-{
-    static const char *const name[CHUNK_PARAMS] = {"mode", "Tr", "Tc", "Tm", "Tn",
-                                                   "r",    "c",  "m",  "n"};
-    fpga_layout layout;
-    CS_TRY(fpga_layout_init(model, ctx, &layout));
-    const size_t chunks = layout.n_bits * CHUNK_KINDS;
-    if (chunks * CHUNK_PARAMS > cap)
-        return CS_EUSAGE;
-    for (size_t c = 0; c < chunks; c++)
-        for (size_t p = 0; p < CHUNK_PARAMS; p++) {
-            cs_decision *d = &list[c * CHUNK_PARAMS + p];
-            const chunk_list *options = &layout.list[c % CHUNK_KINDS][p];
-            *d = (cs_decision){.group = CS_GROUP_ACCELERATOR,
-                               .n_choices = options->n,
-                               .cap = p < CHUNK_R ? -1 : (int16_t)(c * CHUNK_PARAMS + p - 4),
-                               .ordered = p != CHUNK_MODE,
-                               .value = options->value};
-            snprintf(d->name, sizeof d->name, "%s.%s", fpga_chunk_name(&layout, c), name[p]);
-        }
-    *n = chunks * CHUNK_PARAMS;
-    return CS_OK;
-}
-
-_Static_assert(CHUNK_R - CHUNK_TR == 4 && CHUNK_N - CHUNK_TN == 4, "a unit is 4 after its tile");
 
 static void active(const fpga_model *model, const cs_hw_context *ctx, const cs_net *net, bool *out)
 {
@@ -159,7 +32,10 @@ typedef struct busy_chunk {
 static void open_chunk(const fpga_layout *layout, size_t c, const uint16_t *choice, busy_chunk *b)
 {
     const chunk_list *list = layout->list[c % CHUNK_KINDS];
-    *b = (busy_chunk){.used = true, .chunk = fpga_chunk_init(layout, c)};
+    b->used = true;
+    b->layers = 0;
+    b->cycles = b->dram_bits = 0.0;
+    fpga_chunk_init(layout, c, &b->chunk);
     for (size_t p = 0; p < CHUNK_PARAMS; p++) {
         assert(choice[c * CHUNK_PARAMS + p] < list[p].n);
         b->chunk.v[p] = list[p].value[choice[c * CHUNK_PARAMS + p]];
@@ -199,7 +75,7 @@ static void report_chunks(const fpga_model *model, const fpga_layout *layout, bu
         const fpga_resources need = model->resources(&busy[c].chunk);
         cs_hw_chunk_cost *out = &report->chunk[n];
         const char *name = fpga_chunk_name(layout, c);
-        strcpy(out->name, name);
+        memcpy(out->name, name, FPGA_NAME_SIZE);
         out->layers = busy[c].layers;
         out->cycles = busy[c].cycles;
         out->dsp = need.dsp;
@@ -210,10 +86,10 @@ static void report_chunks(const fpga_model *model, const fpga_layout *layout, bu
         total.bram += need.bram;
         sum += out->cycles;
         traffic += out->dram_bits;
-        if (out->cycles > interval || n == 1) {
-            interval = fmax(interval, out->cycles);
+        if (out->cycles > interval || n == 1)
             report->bottleneck = name;
-        }
+        if (out->cycles > interval)
+            interval = out->cycles;
     }
     if (isfinite(model->dram_bits_per_cycle)) {
         const double dram = traffic / model->dram_bits_per_cycle;
@@ -273,7 +149,7 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
     static cs_status id##_decisions(const cs_hw_context *ctx, cs_decision *list, size_t cap,       \
                                     size_t *n)                                                     \
     {                                                                                              \
-        return decisions(&id##_config, ctx, list, cap, n);                                         \
+        return fpga_decisions(&id##_config, ctx, list, cap, n);                                    \
     }                                                                                              \
     static void id##_active(const cs_hw_context *ctx, const cs_net *net, bool *out)                \
     {                                                                                              \

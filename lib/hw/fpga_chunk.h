@@ -40,7 +40,7 @@ typedef struct fpga_layout {
     size_t n_bits;
     int32_t bits[CS_HW_CHUNKS_MAX / CHUNK_KINDS]; /* ascending */
     uint16_t large;                               /* smallest output side of class 0 */
-    chunk_list list[CHUNK_KINDS][CHUNK_PARAMS];
+    const chunk_list (*list)[CHUNK_PARAMS];       /* [CHUNK_KINDS], static */
 } fpga_layout;
 
 /* What a chunk runs: a convolution, or several merged into one where the model is linear in them.
@@ -99,12 +99,32 @@ typedef struct fpga_model {
 
 /* CS_EUSAGE if the space has more bitwidths than chunks can be laid out for. */
 cs_status fpga_layout_init(const fpga_model *model, const cs_hw_context *ctx, fpga_layout *out);
-/* Index of the chunk, or -1 if there is none for these bits. */
-int fpga_layout_chunk(const fpga_layout *layout, bool depthwise, uint16_t out_size, int32_t bits);
-/* "a0q4"; static storage. */
+/* "a0q4"; static storage of FPGA_NAME_SIZE characters. */
+#define FPGA_NAME_SIZE 8
 const char *fpga_chunk_name(const fpga_layout *layout, size_t chunk);
-/* Empty chunk of a kind and bitwidth; parameters and windows still to be set. */
-fpga_chunk fpga_chunk_init(const fpga_layout *layout, size_t chunk);
+cs_status fpga_decisions(const fpga_model *, const cs_hw_context *, cs_decision *list, size_t cap,
+                         size_t *n);
+
+/* Index of the chunk, or -1 if there is none for these bits. */
+static inline int fpga_layout_chunk(const fpga_layout *layout, bool depthwise, uint16_t out_size,
+                                    int32_t bits)
+{
+    const int kind = (depthwise ? CHUNK_DWA0 : CHUNK_A0) + (out_size < layout->large);
+    for (size_t i = 0; i < layout->n_bits; i++)
+        if (layout->bits[i] == bits)
+            return CHUNK_KINDS * (int)i + kind;
+    return -1;
+}
+
+/* Begins a chunk of a kind and bitwidth; parameters and windows still to be set. */
+static inline void fpga_chunk_init(const fpga_layout *layout, size_t chunk, fpga_chunk *out)
+{
+    out->bits = layout->bits[chunk / CHUNK_KINDS];
+    out->depthwise = chunk % CHUNK_KINDS >= CHUNK_DWA0;
+    out->windows = 0;
+    out->tile[0].known = out->tile[1].known = out->tile[2].known = false;
+}
+
 static inline uint32_t fpga_window_bit(unsigned kernel, unsigned stride)
 {
     return 1u << (3 * (stride - 1) + kernel / 2);

@@ -210,6 +210,7 @@ fpga_resources fpga_corrected_resources(const fpga_chunk *chunk)
         for (unsigned k = 1; k <= 5; k += 2)
             if (chunk->windows & fpga_window_bit(k, stride))
                 bram = at_least(bram, brams(chunk, k, stride));
-    return (fpga_resources){.dsp = (double)ceil_div(multipliers, fpga_products_per_dsp(chunk->bits)),
+    return (fpga_resources){.dsp =
+                                (double)ceil_div(multipliers, fpga_products_per_dsp(chunk->bits)),
                             .bram = (double)bram};
 }

@@ -63,8 +63,8 @@ cs_status fpga_published_lower(const fpga_layout *layout, const cs_net *net, fpg
         if (b->skip)
             continue;
         const int standard = fpga_layout_chunk(layout, false, b->out_size, b->bits);
-        const int depthwise = fpga_layout_chunk(layout, true, b->out_size, b->bits);
-        if (standard < 0 || depthwise < 0)
+        const int depthwise = standard + CHUNK_DWA0 - CHUNK_A0;
+        if (standard < 0)
             return CS_EOUTSIDE;
         const uint16_t cin = predictor_channels(b->cin), cout = predictor_channels(b->cout);
         const uint16_t hidden = (uint16_t)(cin * b->expansion);
@@ -107,7 +107,7 @@ static fpga_tile tile_cost(const fpga_chunk *chunk, int32_t k)
     else
         read_weights = ceil_div(tm * tn * k * k, port(m)) * s;
     return (fpga_tile){.known = true,
-                       .pass = fmax(compute, read_in) + read_weights,
+                       .pass = (compute > read_in ? compute : read_in) + read_weights,
                        .write = write * s * tn,
                        .size = (double)(tr * tc * tm * tn)};
 }
@@ -157,9 +157,8 @@ fpga_resources fpga_published_resources(const fpga_chunk *chunk)
         unroll = v[CHUNK_R];
     else if (!chunk->depthwise && v[CHUNK_MODE] == 1)
         unroll = v[CHUNK_M] * v[CHUNK_N];
-    fpga_resources out = {.dsp = unroll * chunk->bits / 16.0};
-    for (int32_t i = 0; i < 3; i++) /* the largest of its layers; only the kernel matters */
-        if (chunk->windows & (9u << i))
-            out.bram = fmax(out.bram, bram_of_kernel(chunk, 2 * i + 1));
-    return out;
+    int32_t k = 5; /* the largest window needs most; strides are ignored */
+    while (k > 1 && !(chunk->windows & (fpga_window_bit((unsigned)k, 1))))
+        k -= 2;
+    return (fpga_resources){.dsp = unroll * chunk->bits / 16.0, .bram = bram_of_kernel(chunk, k)};
 }

@@ -52,7 +52,8 @@ static bool cost_design(harvest *h, const uint16_t choice[CHUNK_PARAMS])
 {
     const workload *w = h->work;
     const chunk_list *list = h->layout->list[w->chunk % CHUNK_KINDS];
-    fpga_chunk chunk = fpga_chunk_init(h->layout, w->chunk);
+    fpga_chunk chunk;
+    fpga_chunk_init(h->layout, w->chunk, &chunk);
     chunk.windows = w->windows;
     for (size_t p = 0; p < CHUNK_PARAMS; p++)
         chunk.v[p] = list[p].value[choice[p]];

@@ -355,7 +355,8 @@ static fpga_cost walk(const fpga_chunk *c, const fpga_layer *l)
 static fpga_chunk random_chunk(cs_rng *rng, const fpga_layout *layout, size_t *kind)
 {
     const size_t index = cs_rng_below(rng, (uint32_t)(layout->n_bits * CHUNK_KINDS));
-    fpga_chunk c = fpga_chunk_init(layout, index);
+    fpga_chunk c;
+    fpga_chunk_init(layout, index, &c);
     *kind = index % CHUNK_KINDS;
     uint16_t choice[CHUNK_PARAMS];
     for (size_t p = 0; p < CHUNK_PARAMS; p++) {
