@@ -93,7 +93,7 @@ archive() {
     fi
     rm -f "$data/$1.part"
     if [ $resumed = yes ]; then
-        say "$1: the earlier part does not belong to this archive: starting over"
+        say "$1: the earlier part cannot be continued: starting over"
         archive "$1"
         return
     fi
