@@ -187,6 +187,9 @@ static cs_status read_limit(const profile_key *key, const char *value, cs_profil
         double x;
         if (!cs_text_double(item, &x) || !(x > 0.0))
             return cs_fail(err, CS_EUSAGE, "'%s' is not a limit above 0", item);
+        for (size_t i = 0; i < n; i++)
+            if (p->limit[which][i] == x)
+                return cs_fail(err, CS_EUSAGE, "%g is named twice", x);
         if (n == CS_PROFILE_LIMIT_VALUES_MAX)
             return cs_fail(err, CS_EUSAGE, "more than %d values", CS_PROFILE_LIMIT_VALUES_MAX);
         p->limit[which][n++] = x;
@@ -238,6 +241,8 @@ static cs_status read_word(const profile_key *key, const char *value, char *out,
     const bool word = key->kind == KEY_WORD;
     if (word && !*value)
         return cs_fail(err, CS_EUSAGE, "is empty");
+    if (word && !isalnum((unsigned char)*value)) /* names become folders: no ".." */
+        return cs_fail(err, CS_EUSAGE, "'%s' does not begin with a letter or digit", value);
     if (strlen(value) >= key->size)
         return cs_fail(err, CS_EUSAGE, "'%s' is longer than %zu characters", value, key->size - 1);
     for (const char *p = value; word && *p; p++)
