@@ -6,8 +6,8 @@
 
 #define CS_PATH_MAX 1024
 
-/* Writes to PATH.PID.tmp, fsync, rename, fsync of the folder. On failure the old file is untouched and
- * the temporary one removed; CS_EIO names path and cause. */
+/* Writes to PATH.PID.tmp, fsync, rename, fsync of the folder. On failure the old file is untouched
+ * and the temporary one removed; CS_EIO names path and cause. */
 cs_status cs_file_write(const char *path, const char *bytes, size_t n, cs_error *err);
 
 /* mkdir -p. */

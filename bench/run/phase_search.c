@@ -163,8 +163,8 @@ static cs_status make_task(search *s, cs_error *err)
     config.budget[config.primary] = fmin(config.budget[config.primary], w->profile.primary_limit);
     config.finish_hw_queries = w->profile.finish_hw_queries;
     /* The method's name keeps two methods of one seed from drawing the same first designs. */
-    config.method_root = cs_rng_derive(cs_job_root(&w->job, &w->profile, CS_ROOT_METHOD),
-                                       w->job.method->name);
+    config.method_root =
+        cs_rng_derive(cs_job_root(&w->job, &w->profile, CS_ROOT_METHOD), w->job.method->name);
     config.eval_root = cs_job_root(&w->job, &w->profile, CS_ROOT_EVAL);
     config.keep_offers = w->profile.select == CS_SELECT_REEVAL ? (uint32_t)w->profile.reeval : 1;
     config.context = s;

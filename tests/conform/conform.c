@@ -262,7 +262,7 @@ Test(conform, searching_beats_random)
     EACH_METHOD(m)
     if (m != random) {
         const double acc = median_accuracy(m, 40.0);
-        cr_log_warn("%s %.4f, random %.4f", m->name, acc, control);
+        cr_log_info("%s %.4f, random %.4f", m->name, acc, control);
         cr_assert_gt(acc, control, "%s: median %g, random %g", m->name, acc, control);
     }
 }

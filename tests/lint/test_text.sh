@@ -29,7 +29,8 @@ done <"$TEST_DIR/text" >"$TEST_DIR/bad"
 empty "every file ends with a newline" "$TEST_DIR/bad"
 
 grep -v '^tests/lint/test_text.sh$' "$TEST_DIR/text" >"$TEST_DIR/others"
-search '(^|[^A-Za-z0-9_.}/-])/(work|home|root|mnt|opt|Users|tmp|var)/' "$TEST_DIR/others" >"$TEST_DIR/bad"
+search '(^|[^A-Za-z0-9_.}/-])/(work|home|root|mnt|opt|Users|tmp|var)/' "$TEST_DIR/others" |
+    grep -v "/tmp/cosearch-[a-z]*-XXXXXX" >"$TEST_DIR/bad"
 empty "no paths of somebody's machine" "$TEST_DIR/bad"
 search '(^|[^A-Za-z])(TODO|FIXME|XXX|HACK|WIP)([^A-Za-z]|$)' "$TEST_DIR/others" >"$TEST_DIR/bad"
 empty "no unfinished work is marked" "$TEST_DIR/bad"
