@@ -109,7 +109,7 @@ $(B)/revision: FORCE
 GIT_REV := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 GIT_DIRTY := $(if $(shell git status --porcelain -uno 2>/dev/null | head -n 1),1,0)
 $(B)/bench/run/env.o: $(B)/revision
-$(B)/bench/run/env.o: DEFINES := -DCS_GIT_REV='"$(GIT_REV)"' -DCS_GIT_DIRTY=$(GIT_DIRTY) -DCS_GIT_DIRTY=$(GIT_DIRTY) \
+$(B)/bench/run/env.o: DEFINES := -DCS_GIT_REV='"$(GIT_REV)"' -DCS_GIT_DIRTY=$(GIT_DIRTY) \
                             -DCS_BUILD_MODE='"$(MODE)"'
 
 # On a machine that lacks something, demo and test install it first and start over, so that the
