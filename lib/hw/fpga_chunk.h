@@ -73,10 +73,6 @@ typedef struct fpga_chunk {
     fpga_tile tile[3]; /* by kernel / 2; cache of the published model */
 } fpga_chunk;
 
-typedef struct fpga_cost {
-    double cycles, dram_bits; /* dram_bits: NaN where the model has none */
-} fpga_cost;
-
 typedef struct fpga_resources {
     double dsp, bram;
 } fpga_resources;
@@ -88,8 +84,8 @@ typedef struct fpga_model {
     double dram_bits_per_cycle; /* board bandwidth shared by all chunks; Inf: no limit */
     /* Layers of a network in order, with their chunks; CS_EOUTSIDE if a bitwidth has no chunk. */
     cs_status (*lower)(const fpga_layout *, const cs_net *, fpga_layer *layer, size_t *n);
-    /* Cost of a layer, count times. The chunk is the layer's. */
-    void (*cost)(fpga_chunk *, const fpga_layer *, fpga_cost *out);
+    /* Cost of a layer, count times. dram_bits is NaN where the model has no off-chip traffic. */
+    void (*cost)(fpga_chunk *, const fpga_layer *, double *cycles, double *dram_bits);
     /* Slices and block RAMs of a chunk that serves the windows in chunk->windows. */
     fpga_resources (*resources)(const fpga_chunk *);
     /* Merges layer `from` into `into` if the sum of their costs is the cost of the merged layer
@@ -137,12 +133,12 @@ cs_status fpga_solve(const fpga_model *, const cs_hw_context *, const cs_net *, 
 
 /* The formulas of either model, as fields of fpga_model. */
 cs_status fpga_published_lower(const fpga_layout *, const cs_net *, fpga_layer *, size_t *n);
-void fpga_published_cost(fpga_chunk *, const fpga_layer *, fpga_cost *out);
+void fpga_published_cost(fpga_chunk *, const fpga_layer *, double *cycles, double *dram_bits);
 fpga_resources fpga_published_resources(const fpga_chunk *);
 bool fpga_published_merge(fpga_layer *into, const fpga_layer *from);
 
 cs_status fpga_corrected_lower(const fpga_layout *, const cs_net *, fpga_layer *, size_t *n);
-void fpga_corrected_cost(fpga_chunk *, const fpga_layer *, fpga_cost *out);
+void fpga_corrected_cost(fpga_chunk *, const fpga_layer *, double *cycles, double *dram_bits);
 fpga_resources fpga_corrected_resources(const fpga_chunk *);
 /* Products of two `bits`-wide operands per DSP48E1 and cycle: 4 up to 4 bits, 2 up to 8, else 1.
  * Arithmetic of the 25x18 ports and 48-bit accumulator (UG479) with shared operands and one guard

@@ -114,13 +114,13 @@ static fpga_tile tile_cost(const fpga_chunk *chunk, int32_t k)
 
 /* (R/Tr)(R/Tc)(M/Tm) * (write + (N/Tn) * pass) over one denominator: a single rounding, none where
  * the result has few enough digits. */
-void fpga_published_cost(fpga_chunk *chunk, const fpga_layer *l, fpga_cost *out)
+void fpga_published_cost(fpga_chunk *chunk, const fpga_layer *l, double *cycles, double *dram_bits)
 {
     fpga_tile *t = &chunk->tile[l->kernel / 2];
     if (!t->known)
         *t = tile_cost(chunk, l->kernel);
-    *out = (fpga_cost){.cycles = (l->pixels_out * t->write + l->pixels_in_out * t->pass) / t->size,
-                       .dram_bits = NAN};
+    *cycles = (l->pixels_out * t->write + l->pixels_in_out * t->pass) / t->size;
+    *dram_bits = NAN;
 }
 
 /* Cycles are linear in the two pixel counts of a layer. */

@@ -63,10 +63,10 @@ static bool cost_design(harvest *h, const uint16_t choice[CHUNK_PARAMS])
         return true;
     exact_option o = {.dsp = need.dsp, .bram = need.bram, .id = pack_choice(choice)};
     for (size_t i = 0; i < w->n; i++) {
-        fpga_cost cost;
-        h->model->cost(&chunk, &w->layer[i], &cost);
-        o.cycles += cost.cycles;
-        o.traffic += cost.dram_bits;
+        double cycles, dram_bits;
+        h->model->cost(&chunk, &w->layer[i], &cycles, &dram_bits);
+        o.cycles += cycles;
+        o.traffic += dram_bits;
     }
     if (!isfinite(h->model->dram_bits_per_cycle))
         o.traffic = 0.0;

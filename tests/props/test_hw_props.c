@@ -6,7 +6,7 @@
 
 typedef struct formulas {
     const char *name;
-    void (*cost)(fpga_chunk *, const fpga_layer *, fpga_cost *);
+    void (*cost)(fpga_chunk *, const fpga_layer *, double *cycles, double *dram_bits);
     fpga_resources (*resources)(const fpga_chunk *);
 } formulas;
 
@@ -61,11 +61,11 @@ typedef struct measured {
 
 static measured measure(const formulas *f, fpga_chunk c, const fpga_layer *l)
 {
-    fpga_cost cost;
-    f->cost(&c, l, &cost);
+    double cycles, dram_bits;
+    f->cost(&c, l, &cycles, &dram_bits);
     c.windows = fpga_window_bit(l->kernel, l->stride);
     const fpga_resources need = f->resources(&c);
-    return (measured){cost.cycles, isnan(cost.dram_bits) ? 0 : cost.dram_bits, need.dsp, need.bram};
+    return (measured){cycles, isnan(dram_bits) ? 0 : dram_bits, need.dsp, need.bram};
 }
 
 /* Growing one dimension of a layer, on one accelerator, never makes anything smaller. */
