@@ -107,7 +107,7 @@ $(B)/sources: FORCE
 $(B)/revision: FORCE
 	$(call stamp,$(GIT_REV) $(GIT_DIRTY))
 GIT_REV := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
-GIT_DIRTY := $(if $(shell git status --porcelain -uno 2>/dev/null | head -n 1),1,0)
+GIT_DIRTY := $(if $(shell git status --porcelain -- '*.c' '*.h' '*.def' Makefile 2>/dev/null),1,0)
 $(B)/bench/run/env.o: $(B)/revision
 $(B)/bench/run/env.o: DEFINES := -DCS_GIT_REV='"$(GIT_REV)"' -DCS_GIT_DIRTY=$(GIT_DIRTY) \
                             -DCS_BUILD_MODE='"$(MODE)"'
