@@ -6,7 +6,7 @@
 #include "run/env.h"
 #include "run/memory.h"
 #include "run/protocol.h"
-#include "run/task.h"
+#include "run/task_config.h"
 #include "run/trace.h"
 #include "run/train_source.h"
 #include <math.h>

@@ -3,7 +3,7 @@
 #define CS_BENCH_TASK_STATE_H
 
 #include "run/meter.h"
-#include "run/task.h"
+#include "run/task_config.h"
 
 #define STREAMS_MAX 32
 

@@ -2,7 +2,7 @@
 #ifndef CS_BENCH_TRACE_H
 #define CS_BENCH_TRACE_H
 
-#include "run/task.h"
+#include "run/task_config.h"
 
 typedef struct cs_trace {
     int fd; /* -1: not open, or given up after a failed write */

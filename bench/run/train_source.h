@@ -5,7 +5,7 @@
 
 #include "datasets/dataset_access.h"
 #include "run/profile.h"
-#include "run/task.h"
+#include "run/task_config.h"
 
 typedef struct cs_train_source {
     cs_engine *engine;         /* borrowed */

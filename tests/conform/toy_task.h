@@ -3,7 +3,7 @@
 #ifndef TOY_TASK_H
 #define TOY_TASK_H
 
-#include "run/task.h"
+#include "run/task_config.h"
 
 typedef struct toy {
     cs_space *space;

@@ -1,5 +1,5 @@
 #include "cosearch/search.h"
-#include "run/task.h"
+#include "run/task_config.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

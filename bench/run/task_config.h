@@ -3,8 +3,8 @@
  * A task is built from a configuration that names everything it may touch, so that a test can run
  * a method in-process with a cheap accuracy source and no clock. Nothing here opens files, reads a
  * clock or prints; the worker passes those in. */
-#ifndef CS_BENCH_TASK_H
-#define CS_BENCH_TASK_H
+#ifndef CS_BENCH_TASK_CONFIG_H
+#define CS_BENCH_TASK_CONFIG_H
 
 #include "cosearch/method.h"
 
