@@ -97,8 +97,8 @@ static const cs_column results[] = {
     {"area_mm2", EXACT, "mm2", 1, SAME, "of the answer; empty: no answer, or a model without area"},
     {"published_fps", EXACT, "1/s", 1, SAME, "of the answer under the authors' published model; empty: no answer, no such model, or a design it cannot express"},
     {"published_edp_js", EXACT, "J s", 1, SAME, "of the answer under the authors' published model; empty: no answer, or no such model"},
-    {"claim_dsp", EXACT, "slices", 1, SAME, "what the method was told for the answer; empty: no answer (methods cannot claim costs of their own)"},
-    {"claim_edp_js", EXACT, "J s", 1, SAME, "what the method was told for the answer; empty: no answer, or a model without energy"},
+    {"claim_dsp", EXACT, "slices", 1, SAME, "DSP slices a method claims for the answer; empty: methods of this program claim accuracy only"},
+    {"claim_edp_js", EXACT, "J s", 1, SAME, "what a method claims for the answer; empty for the same reason"},
 
     {"regret_acc", EXACT, "", 1, SAME, "best accuracy in the space minus the answer's; empty unless the source is a complete table"},
     {"regret_fps", EXACT, "", 1, SAME, "1 - fps / fps of the provably fastest accelerator for the answer's network under the same limits; empty: no answer, or the optimum is not proven"},

@@ -1,0 +1,23 @@
+#!/bin/sh
+# A tiny campaign with pinned kernels and one thread against results/golden/ci.csv: every
+# deterministic column, byte by byte. An intended change is a reviewed diff of that file, made by
+#   sh tests/golden/test_golden.sh --accept
+. tests/sh.inc
+. tests/campaign.inc
+
+case $TINY in
+*/fault/tiny.ini) ;;
+*)
+    ok "golden campaign # SKIP: this CPU has no AVX2, the golden kernels"
+    exit 0
+    ;;
+esac
+run_tiny "$TEST_DIR/r" >/dev/null || not_ok "golden campaign: exit $?"
+same "$TEST_DIR/r/tiny/results.csv" >"$TEST_DIR/ci.csv"
+if [ "${1:-}" = --accept ]; then
+    mkdir -p results/golden
+    cp "$TEST_DIR/ci.csv" results/golden/ci.csv
+fi
+check "golden campaign has six rows" test "$(wc -l <"$TEST_DIR/ci.csv")" -eq 7
+check "golden campaign: deterministic columns are those of results/golden/ci.csv" \
+    diff results/golden/ci.csv "$TEST_DIR/ci.csv"
