@@ -20,13 +20,14 @@ static void active(const fpga_model *model, const cs_hw_context *ctx, const cs_n
 
 /* ---- evaluation ---- */
 
-/* A used chunk while its layers are summed. */
+/* A used chunk while its layers are summed. The two sums are kept apart: side by side the compiler
+ * adds them as a vector and loads it right after two scalar stores, which stalls. */
 typedef struct busy_chunk {
     bool used;
     uint8_t index; /* in the report */
     uint16_t layers;
-    double cycles;    /* apart from dram_bits: added as a pair they would be loaded as a vector */
-    fpga_chunk chunk; /* right after two scalar stores, which stalls */
+    double cycles;
+    fpga_chunk chunk;
     double dram_bits;
 } busy_chunk;
 
