@@ -12,7 +12,7 @@
 typedef struct hsco_progress {
     double best_acc; /* negative before the first offer */
     cs_hw_metrics best_hw;
-    uint64_t episodes, pruned, trained, repeated;
+    uint64_t episodes, pruned, trained, repeated, in_a_row;
 } hsco_progress;
 
 typedef struct hsco_state {
@@ -73,14 +73,25 @@ static cs_status hsco_open(cs_task *task, void **state)
     return status;
 }
 
-static cs_status measure(cs_task *task, hsco_state *s, const cs_design *design, cs_hw_metrics *hw,
-                         double *excess)
+static cs_status measure(cs_task *task, const hsco_state *s, const cs_design *design,
+                         cs_hw_metrics *hw, double *excess)
 {
     CS_TRY(cs_hw_query(task, design, hw));
     *excess = hsco_excess(&s->settings, cs_task_limits(task), hw);
     if (hw->violated && *excess <= 0.0)
-        *excess = 1e-12; /* a limit the excess does not know still prunes */
+        *excess = 1e-12; /* the harness's word counts, rounding or not */
     return CS_OK;
+}
+
+/* Level 1's update of the accelerator's decisions, the network's given. */
+static cs_status learn_hardware(hsco_state *s, const cs_design *design, const cs_hw_metrics *hw,
+                                double excess)
+{
+    const cs_mask mask = hsco_mask_of(&s->mask);
+    if (!s->fast)
+        return CS_OK;
+    return cs_reinforce_episode(s->fast, &mask, design->choice, s->mask.first_accelerator,
+                                hsco_reward_fast(excess, hw));
 }
 
 /* Level 1: the child as drawn, then its accelerator alone redrawn under the same network. */
@@ -94,15 +105,11 @@ static cs_status fast_exploration(cs_task *task, hsco_state *s, cs_design *desig
     CS_TRY(cs_controller_sample(s->controller, &mask, rng, 0, design->choice, NULL));
     CS_TRY(measure(task, s, design, hw, excess));
     for (uint32_t k = 0; *excess > 0.0 && k < s->settings.resamples; k++) {
-        if (s->fast)
-            CS_TRY(cs_reinforce_episode(s->fast, &mask, design->choice, hardware,
-                                        hsco_reward_pruned(&s->settings, *excess)));
+        CS_TRY(learn_hardware(s, design, hw, *excess));
         CS_TRY(cs_controller_sample(s->controller, &mask, rng, hardware, design->choice, NULL));
         CS_TRY(measure(task, s, design, hw, excess));
     }
-    if (s->fast && *excess <= 0.0)
-        CS_TRY(cs_reinforce_episode(s->fast, &mask, design->choice, hardware, hw->utilization));
-    return CS_OK;
+    return learn_hardware(s, design, hw, *excess);
 }
 
 static cs_status offer_if_better(cs_task *task, hsco_state *s, const cs_design *design, double acc,
@@ -133,10 +140,13 @@ static cs_status hsco_step(cs_task *task, void *state)
     const bool known = cs_memo_get(s->memo, &design, &acc);
     if (known) {
         s->at.repeated++;
+        if (++s->at.in_a_row >= s->settings.patience)
+            return CS_DONE;
     } else {
         CS_TRY(cs_eval(task, &design, cs_task_fidelity(task), &acc));
         CS_TRY(cs_memo_put(s->memo, &design, acc));
         s->at.trained++;
+        s->at.in_a_row = 0;
         CS_TRY(offer_if_better(task, s, &design, acc, &hw));
     }
     reward = hsco_reward_trained(&s->settings, acc, &hw);

@@ -54,8 +54,8 @@ toy toy_new(const cs_method *method)
     t.config.space = t.space;
     t.config.engine = t.engine;
     t.config.method = method;
-    t.config.limits.dsp_max = 128.0;
-    t.config.limits.fps_min = 200.0;
+    t.config.limits.dsp_max = 64.0;
+    t.config.limits.fps_min = 2000.0;
     t.config.dataset = (cs_dataset_info){.name = "toy", .id = "toy", .classes = 10, .size = 32};
     t.config.source =
         (cs_accuracy_source){.name = "toy", .offers = offers, .price = price, .evaluate = evaluate};
