@@ -285,10 +285,11 @@ static const cs_option options[] = {
 const cs_command cs_command_list = {
     .name = "list",
     .summary = "show what is registered: methods, data sets, spaces, platforms, figures",
-    .synopsis = "methods|datasets|spaces|hw|profiles|figures|schema [NAME]",
+    .synopsis = "WHAT [NAME]",
     .min_args = 1,
     .max_args = 2,
     .options = options,
-    .details = "With NAME only that row; a method NAME shows its parameters with default, range\n"
+    .details = "WHAT is methods, datasets, spaces, hw, profiles, figures or schema.\n"
+               "With NAME only that row; a method NAME shows its parameters with default, range\n"
                "and source. 'schema' is the dictionary of the columns of the result files.\n",
     .run = run};

@@ -114,7 +114,9 @@ static void write_answer(acc_fps *f, size_t row, size_t cell_index, size_t *n)
     put_number(f->dat, optimum);
     fprintf(f->dat, " %s %s %s\n", cs_campaign_text(c, row, "seed"),
             cs_campaign_text(c, row, "run_id"), cs_campaign_text(c, row, "design_hash"));
-    widen(f, cell_index, fps, acc);
+    const double spread = isfinite(sd) ? sd : 0.0;
+    widen(f, cell_index, fps, acc - spread);
+    widen(f, cell_index, fps, acc + spread);
     if (isfinite(val))
         widen(f, cell_index, fps, val);
     if (isfinite(optimum))
