@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include "core/text.h"
+#include "run/env.h"
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
@@ -341,6 +342,15 @@ static void print_overview(FILE *out)
           out);
 }
 
+static void print_version(FILE *out)
+{
+    char build[64];
+    const char *rev = cs_env_git_rev();
+    cs_env_build_id(build, sizeof build);
+    fprintf(out, "cosearch %s%s%s%s (%s)\n", CS_VERSION, *rev ? " " : "", rev,
+            cs_env_git_dirty() ? "+" : "", build);
+}
+
 /* --- main path ----------------------------------------------------------------------------- */
 
 static cs_status find_command(const char *name, const cs_command **out, cs_error *err)
@@ -417,7 +427,7 @@ static cs_status run_line(int argc, char **argv, int *exit_code, cs_error *err)
         return CS_OK;
     }
     if (cs_args_has(&args, "version")) {
-        puts("cosearch " CS_VERSION);
+        print_version(stdout);
         return CS_OK;
     }
     if (args.n_rest == 0) {

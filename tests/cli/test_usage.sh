@@ -15,7 +15,7 @@ for command in $commands; do
 done
 check "internal commands are not in the overview" sh -c "! $COSEARCH --help | grep -q worker"
 
-expect_exit "--version" 0 "cosearch " $COSEARCH --version
+check "--version names version and compiler" sh -c "$COSEARCH --version | grep -q '^cosearch [0-9]*[.][0-9]*[.][0-9]* .*(.* ${MODE:-release})\$'"
 expect_exit "no command" 2 "no command given" $COSEARCH
 expect_exit "unknown command, near" 2 "unknown command 'polt' (did you mean 'plot'?)" $COSEARCH polt
 expect_exit "unknown command, far" 2 "unknown command 'xyzzyx'; 'cosearch --help' shows all" \
