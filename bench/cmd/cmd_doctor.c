@@ -34,8 +34,9 @@ static const struct {
 
 static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
 {
-    doctor d = {.args = args};
-    CS_TRY(cs_pin_blas(args, "auto", err));
+    doctor d = {.args = args, .blas_wanted = "auto"};
+    doctor_read_blas(&d);
+    CS_TRY(cs_pin_blas(args, d.blas_wanted, err));
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         d.check = checks[i].name;
         checks[i].run(&d);

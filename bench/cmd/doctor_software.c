@@ -15,6 +15,21 @@
 #include <string.h>
 #include <strings.h>
 
+/* The profile of --profile. */
+static cs_status read_profile(const doctor *d, cs_profile *out, cs_error *err)
+{
+    char path[1200];
+    CS_TRY(cs_profile_files_find(cs_args_get(d->args, "profile"), path, sizeof path, err));
+    return cs_profile_read(path, out, err);
+}
+
+void doctor_read_blas(doctor *d)
+{
+    cs_profile profile;
+    if (cs_args_has(d->args, "profile") && read_profile(d, &profile, NULL) == CS_OK)
+        snprintf(d->blas_wanted, sizeof d->blas_wanted, "%s", profile.blas_core);
+}
+
 void doctor_program(doctor *d)
 {
     char build[64];
@@ -52,7 +67,7 @@ static double gemm_gflops(void)
 
 void doctor_blas(doctor *d)
 {
-    const char *possible = cs_env_blas_core("auto"), *obtained = cs_blas_core(),
+    const char *possible = cs_env_blas_core(d->blas_wanted), *obtained = cs_blas_core(),
                *own = cs_pin_blas_unpinned();
     const double rate = gemm_gflops();
     if (!possible)
@@ -62,8 +77,8 @@ void doctor_blas(doctor *d)
         doctor_find(d, DOCTOR_FAIL,
                     "use an OpenBLAS with all kernels (Debian: libopenblas0-pthread), or set "
                     "blas_core in the profile",
-                    "%s obtained, %s asked for and possible; %.1f GFLOP/s on one core", obtained,
-                    possible, rate);
+                    "%s obtained, %s asked for; %.1f GFLOP/s on one core", obtained, possible,
+                    rate);
     else
         doctor_find(d, DOCTOR_OK, NULL,
                     "%s obtained, as possible; %.1f GFLOP/s on one core (left alone, the library "
@@ -159,14 +174,6 @@ static void check_dataset(doctor *d, const char *name, bool needed)
     else
         doctor_find(d, DOCTOR_WARN, "nothing, unless you need this data set", "%s: %s", name,
                     why.text);
-}
-
-/* The profile of --profile. */
-static cs_status read_profile(const doctor *d, cs_profile *out, cs_error *err)
-{
-    char path[1200];
-    CS_TRY(cs_profile_files_find(cs_args_get(d->args, "profile"), path, sizeof path, err));
-    return cs_profile_read(path, out, err);
 }
 
 void doctor_data(doctor *d)
