@@ -250,6 +250,7 @@ static cs_status measure(search *s, cs_row *row, cs_error *err)
     cs_memory_reset_peak();
     const bool has_memory = cs_memory_read(&base, &peak);
     s->origin_s = s->trace.origin_s = cs_clock_s();
+    s->trace.origin_cpu_s = cs_clock_cpu_s();
     s->next_trace_s = s->origin_s + TRACE_EVERY_S;
     if (started && cs_text_double(started, &exec_s)) {
         cs_row_number(row, "startup_s", s->origin_s - exec_s);
@@ -257,9 +258,8 @@ static cs_status measure(search *s, cs_row *row, cs_error *err)
     }
     cs_pulse_start(s->origin_s);
     cs_counters_start();
-    const double cpu_s = cs_clock_cpu_s();
     const cs_status status = cs_task_run(s->task, err);
-    cs_row_number(row, "search_cpu_s", cs_clock_cpu_s() - cpu_s);
+    cs_row_number(row, "search_cpu_s", cs_clock_cpu_s() - s->trace.origin_cpu_s);
     cs_counters_stop(&counters);
     cs_pulse_stop();
     cs_row_text(row, "started_utc", utc);

@@ -45,7 +45,7 @@ static void fill(const cs_trace *trace, cs_row *row, const cs_event *e)
     cs_row_text(row, "run_id", trace->run_id);
     cs_row_text(row, "event", event_name[e->kind]);
     cs_row_number(row, "t_wall_s", cs_clock_s() - trace->origin_s);
-    cs_row_number(row, "t_cpu_s", cs_clock_cpu_s());
+    cs_row_number(row, "t_cpu_s", cs_clock_cpu_s() - trace->origin_cpu_s);
     cs_row_count(row, "search_mac", e->search_mac);
     cs_row_count(row, "evals", e->evals);
     cs_row_count(row, "hw_queries", e->hw_queries);

@@ -9,7 +9,7 @@ typedef struct cs_trace {
     bool failed;
     int cause; /* errno of the failure */
     const char *run_id;
-    double origin_s; /* monotonic moment from which times count */
+    double origin_s, origin_cpu_s; /* moments from which times count */
 } cs_trace;
 
 /* Begins the file anew, header written. run_id is borrowed. */
