@@ -11,8 +11,8 @@ typedef struct toy {
     cs_task_config config; /* change it before toy_run */
 } toy;
 
-/* fbnet:micro on fpga-chunk, DSP <= 64 and FPS >= 2000 (one uniform design in 27), 20,000 cost-model queries, no other
- * budget, seed 1. Engine and space are new; toy_free frees them. */
+/* fbnet:micro on fpga-chunk, DSP <= 64 and FPS >= 2000 (one uniform design in 27), 20,000
+ * cost-model queries, no other budget, seed 1. Engine and space are new; toy_free frees them. */
 toy toy_new(const cs_method *method);
 void toy_seed(toy *t, uint64_t seed);
 void toy_free(toy *t);

@@ -67,6 +67,7 @@ Test(reinforce, concentrates_on_the_best_arm)
     }
     cr_log_info("best arm: adam %d, published %d of 10", adam_won, published_won);
     cr_assert_geq(adam_won, 8);
+    cr_assert_geq(published_won, 8);
 }
 
 /* Best sum of choices under the caps, with a hard constraint: sequences whose decision 0 is 3 are
