@@ -66,7 +66,7 @@ typedef struct cs_hw_chunk_cost {
 typedef struct cs_hw_report {
     cs_hw_metrics total;
     double interval_cycles; /* clock cycles between two images: the bottleneck */
-    const char *bottleneck; /* name of the slowest chunk, or "dram"; static or in `chunk` */
+    const char *bottleneck; /* the slowest chunk, "dram", or "none" without chunks; static */
     size_t n_layers, n_chunks;
     cs_hw_layer_cost layer[CS_HW_LAYERS_MAX]; /* network order */
     cs_hw_chunk_cost chunk[CS_HW_CHUNKS_MAX]; /* used chunks only */

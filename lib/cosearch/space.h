@@ -77,7 +77,7 @@ void cs_space_sample_group(const cs_space *space, cs_rng *rng, cs_group group, c
 void cs_space_mutate(const cs_space *space, cs_rng *rng, cs_group group, cs_design *inout);
 
 /* Feature vector: unordered decisions one-hot, ordered ones log2-scaled to 0..1, inactive ones 0
- * (one-hot) or 0.5 (ordered). */
+ * (one-hot) or 0.5 (ordered); decisions with one choice have no coordinate. */
 size_t cs_space_encoded_size(const cs_space *space);
 void cs_space_encode(const cs_space *space, const cs_design *design, double *x);
 

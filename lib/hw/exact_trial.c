@@ -89,8 +89,8 @@ static exact_outcome relax(exact_trial *t, bool enough)
             if (enough || round == 0) /* at price 0 the candidate is the optimum */
                 return EXACT_FOUND;
         }
-        if (bound - slack > t->best)
-            return t->found ? EXACT_FOUND : EXACT_NONE;
+        if (bound - slack > t->best) /* never once a choice is found: it is not below the bound */
+            return EXACT_NONE;
         if (round == 0)
             scale = fmax(total.traffic, 1.0);
         if (bound > best_bound) {

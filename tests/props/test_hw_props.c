@@ -139,6 +139,40 @@ Test(hw_props, slices_do_not_depend_on_the_layer)
     }
 }
 
+/* Units that the exact solver does not enumerate: fixing them as it does is never worse. */
+Test(hw_props, units_fixed_by_the_solver_are_never_worse)
+{
+    cs_rng rng;
+    int faster = 0;
+    cs_rng_seed(&rng, 8);
+    for (int i = 0; i < 60000; i++) {
+        const formulas *f = &models[i % 2];
+        const fpga_chunk c = random_chunk(&rng);
+        const fpga_layer l = random_layer(&rng, c.depthwise);
+        const bool rows = c.v[CHUNK_MODE] == (c.depthwise ? 1 : 2);
+        fpga_chunk d = c;
+        d.v[CHUNK_C] = 1;
+        if (!rows)
+            d.v[CHUNK_R] = 1;
+        if (rows) {
+            d.v[CHUNK_M] = c.depthwise ? c.v[CHUNK_TM] : 1;
+            d.v[CHUNK_N] = 1;
+        }
+        const measured a = measure(f, c, &l), b = measure(f, d, &l);
+        cr_assert(b.cycles <= a.cycles && b.dram_bits <= a.dram_bits && b.dsp <= a.dsp &&
+                  b.bram <= a.bram);
+        faster += b.cycles < a.cycles;
+        if (rows)
+            continue;
+        d.v[CHUNK_TR] = c.v[CHUNK_TC]; /* square maps: rows and columns are interchangeable */
+        d.v[CHUNK_TC] = c.v[CHUNK_TR];
+        const measured e = measure(f, d, &l);
+        cr_assert(e.cycles == b.cycles && e.dram_bits == b.dram_bits && e.dsp == b.dsp &&
+                  e.bram == b.bram);
+    }
+    cr_assert_gt(faster, 100);
+}
+
 /* Where no defect of the published model can act, the two models agree: stride 1, whole tiles,
  * whole words, slices packed full, one block per bank. */
 Test(hw_props, models_agree_where_no_defect_acts)

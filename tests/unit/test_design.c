@@ -84,6 +84,15 @@ Test(design, identity_has_no_bits)
         cr_assert_eq(cs_design_parse(space, text, &d[i], &err), CS_OK, "%s", err.text);
         cr_assert(cs_design_equal(space, &d[0], &d[i]));
     }
+    /* raw vectors that differ in an identity's bits decode to one network */
+    cs_design e = d[0];
+    cs_net a, b;
+    e.choice[4] = 1;
+    cr_assert_eq(cs_space_network(space, &d[0], &a), CS_OK);
+    cr_assert_eq(cs_space_network(space, &e, &b), CS_OK);
+    cr_assert(cs_block_identity(&b.block[0]));
+    cr_assert_eq(b.block[0].bits, 4);
+    cr_assert_eq(a.block[0].bits, b.block[0].bits);
     cr_assert_eq(cs_design_format(space, &d[2], text, sizeof text), CS_OK);
     cr_assert(strstr(text, "|- 8 8 8|"), "%s", text);
     cs_space_free(space);

@@ -206,6 +206,7 @@ Test(fpga_chunk, published_network_without_layers)
     cr_assert_eq(cs_space_cost(space, &d, NULL, &r), CS_OK);
     cr_assert_eq(r.n_chunks, 0);
     cr_assert_eq(r.total.fps, 200e6);
+    cr_assert_eq(r.total.latency_s, 1.0 / 200e6);
     cr_assert_eq(r.total.dsp, 0);
     cr_assert_eq(cs_space_solve(space, NULL, &d, &solution, NULL), CS_OK);
     cr_assert(solution.proven && solution.fps == 200e6);
@@ -438,6 +439,15 @@ Test(fpga_chunk, corrected_block_ram_by_hand)
     /* the same with 4-bit words: 4Kx4 blocks */
     c.bits = 4;
     cr_assert_eq(fpga_corrected_resources(&c).bram, 2 * 3 + 2 + 2);
+    /* 6 bits: 2Kx9 as for 8; 9 bits fill it; 10 bits: 1Kx18, the weights over one block */
+    static const struct {
+        int32_t bits;
+        double bram;
+    } by_width[] = {{6, 2 * 5 + 2 + 2}, {9, 2 * 5 + 2 + 2}, {10, 2 * 10 + 2 + 2}};
+    for (size_t i = 0; i < 3; i++) {
+        c.bits = by_width[i].bits;
+        cr_assert_eq(fpga_corrected_resources(&c).bram, by_width[i].bram, "%d bits", c.bits);
+    }
     /* depthwise, a bank per row: 2 * 19 rows of (16 + 2) * 8 ... 3x3, stride 1 */
     fpga_chunk d = chunk_of((const int32_t[]){1, 16, 16, 8, 1, 4, 1, 8, 1}, 8, true);
     d.windows = fpga_window_bit(3, 1);
