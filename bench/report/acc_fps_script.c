@@ -8,6 +8,7 @@
 
 #define PANEL_WIDTH 750 /* pixels of the SVG; the PNG has twice as many */
 #define PANEL_HEIGHT 525
+#define LOG_RATIO 3.0 /* a wider range of throughputs gets a log axis */
 
 static const struct style {
     const char *rgb;
@@ -34,31 +35,42 @@ static void put_quoted(FILE *gp, const char *text)
     fputc('\'', gp);
 }
 
-/* Limits of a log axis with labels at 1, 2, 5 of each decade, or of a linear one. */
+/* Labels of a log axis: 1, 2, 5 of each decade, and more of them within one. */
+static void put_log_ticks(FILE *gp, double lo, double hi)
+{
+    static const double coarse[] = {1.0, 2.0, 5.0}, fine[] = {1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0};
+    const bool narrow = hi / lo < 10.0;
+    const double *step = narrow ? fine : coarse;
+    const size_t n = narrow ? sizeof fine / sizeof *fine : sizeof coarse / sizeof *coarse;
+    const char *comma = "";
+    fputs("set xtics (", gp);
+    for (double decade = pow(10.0, floor(log10(lo))); decade <= hi; decade *= 10.0)
+        for (size_t i = 0; i < n; i++) {
+            const double tick = decade * step[i];
+            if (tick < lo || tick > hi)
+                continue;
+            fprintf(gp, "%s'%.6g' %.6g", comma, tick, tick);
+            comma = ", ";
+        }
+    fputs(")\n", gp);
+}
+
+/* Range of the points and the floor with a margin; logarithmic if it is wide. */
 static void put_x_axis(FILE *gp, double lo, double hi, double floor_value)
 {
     if (floor_value > 0.0) {
         lo = fmin(lo, floor_value);
         hi = fmax(hi, floor_value);
     }
-    if (hi / lo <= 5.0) {
+    if (hi / lo <= LOG_RATIO) {
         const double margin = fmax(0.06 * (hi - lo), 0.02 * hi);
         fprintf(gp, "unset logscale x\nset xtics autofreq\nset xrange [%.6g:%.6g]\n",
                 fmax(0.0, lo - margin), hi + margin);
         return;
     }
     const double ratio = pow(hi / lo, 0.05);
-    fprintf(gp, "set logscale x\nset xrange [%.6g:%.6g]\nset xtics (", lo / ratio, hi * ratio);
-    const char *comma = "";
-    for (double decade = pow(10.0, floor(log10(lo / ratio))); decade <= hi * ratio; decade *= 10.0)
-        for (int i = 0; i < 3; i++) {
-            const double tick = decade * (const double[]){1.0, 2.0, 5.0}[i];
-            if (tick < lo / ratio || tick > hi * ratio)
-                continue;
-            fprintf(gp, "%s'%.6g' %.6g", comma, tick, tick);
-            comma = ", ";
-        }
-    fputs(")\n", gp);
+    fprintf(gp, "set logscale x\nset xrange [%.6g:%.6g]\n", lo / ratio, hi * ratio);
+    put_log_ticks(gp, lo / ratio, hi * ratio);
 }
 
 /* The same in enhanced mode, bold, with the characters that mode would read as markup escaped. */
@@ -81,17 +93,16 @@ static void put_title(FILE *gp, const acc_fps *f, const acc_fps_cell *c)
     cs_campaign_cell_text(&f->campaign, c->row, false, text, sizeof text);
     fputs("set label 1 ", gp);
     put_bold(gp, text);
-    fprintf(
-        gp,
-        " at graph 0, graph 1 offset 0, %s font 'DejaVu Sans,15'\n"
-        "set label 2 \"Large: answers, test accuracy after retraining%s; the line leads down to "
-        "their validation accuracy.\\nSmall: designs evaluated in the search, validation "
-        "accuracy of a short training%s.%s\" at graph 0, graph 1 offset 0, %s noenhanced "
-        "font 'DejaVu Sans,10' textcolor rgb '#505050'\n",
-        c->optimum_seen ? "5.1" : "4.3", c->spread_seen ? " (mean ± s.d.)" : "",
-        c->infeasible_seen ? " (crosses break a limit)" : "",
-        c->optimum_seen ? "\\nOpen: the same network on the provably fastest accelerator." : "",
-        c->optimum_seen ? "3.9" : "3.1");
+    fprintf(gp,
+            " at graph 0, graph 1 offset 0, %s font 'DejaVu Sans,15'\n"
+            "set label 2 \"Large: answers, test accuracy after retraining%s; a line joins them to "
+            "their validation accuracy.\\nSmall: designs evaluated in the search, validation "
+            "accuracy of a short training%s.%s\" at graph 0, graph 1 offset 0, %s noenhanced "
+            "font 'DejaVu Sans,10' textcolor rgb '#505050'\n",
+            c->optimum_seen ? "5.1" : "4.3", c->spread_seen ? " (mean ± s.d.)" : "",
+            c->infeasible_seen ? " (crosses break a limit)" : "",
+            c->optimum_seen ? "\\nOpen: the same network on the provably fastest accelerator." : "",
+            c->optimum_seen ? "3.9" : "3.1");
 }
 
 static void put_floor(FILE *gp, double fps_min)
