@@ -40,6 +40,15 @@ static inline size_t cs_convop_weights(const cs_convop *conv)
 {
     return (size_t)conv->rows * (size_t)conv->out_p;
 }
+/* Floats of an image. */
+static inline size_t cs_convop_in_size(const cs_convop *c)
+{
+    return (size_t)c->h * (size_t)c->w * (size_t)c->in_p;
+}
+static inline size_t cs_convop_out_size(const cs_convop *c)
+{
+    return (size_t)c->oh * (size_t)c->ow * (size_t)c->out_p;
+}
 /* Where output channel o lies in a pixel. */
 int cs_convop_position(const cs_convop *conv, int o);
 /* Index of weight (o, i, ky, kx), i counted within the group. */

@@ -13,16 +13,28 @@ static int rest(size_t left, int tile)
     return left < (size_t)tile ? (int)left : tile;
 }
 
+static cs_depthwise depthwise_of(const cs_convop *conv, const cs_finish *finish)
+{
+    return (cs_depthwise){.h = conv->h,
+                          .w = conv->w,
+                          .oh = conv->oh,
+                          .ow = conv->ow,
+                          .k = conv->k,
+                          .s = conv->s,
+                          .cp = conv->in_p,
+                          .finish = finish};
+}
+
 size_t cs_convop_scratch(const cs_convop *conv)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
-        const cs_depthwise d = {
-            .h = conv->h, .w = conv->w, .oh = conv->oh, .ow = conv->ow, .k = conv->k};
+        const cs_depthwise d = depthwise_of(conv, NULL);
         return cs_depthwise_scratch(&d);
     }
     const size_t tile = (size_t)conv->tile * (size_t)(conv->rows_p + conv->out_p);
-    return conv->kind == CS_CONVOP_POINTWISE ? tile
-                                             : tile + pixels(conv->h, conv->w) * (size_t)conv->in_p;
+    return tile +
+           (conv->kind == CS_CONVOP_POINTWISE ? (size_t)conv->tile : pixels(conv->h, conv->w)) *
+               (size_t)conv->in_p;
 }
 
 static void pointwise_forward(cs_worker *worker, const cs_convop *conv, size_t images,
@@ -30,21 +42,25 @@ static void pointwise_forward(cs_worker *worker, const cs_convop *conv, size_t i
                               const cs_stats *stats)
 {
     const cs_kernels *k = worker->kernels;
+    float *a_tile = worker->scratch, *y_tile = a_tile + (size_t)conv->tile * (size_t)conv->in_p;
+    const bool stream = stats && cs_streams(images * cs_convop_out_size(conv));
     size_t left = images * pixels(conv->h, conv->w);
     while (left > 0) {
         const int n = rest(left, conv->tile);
+        const size_t step_in = (size_t)n * (size_t)conv->in_p;
         const float *a = x;
+        left -= (size_t)n;
         if (finish) {
-            k->finish((size_t)n, conv->in_p, finish, x, worker->scratch);
-            a = worker->scratch;
+            k->finish((size_t)n, conv->in_p, finish, x, a_tile);
+            a = a_tile;
         }
-        k->product(n, conv->out_p, conv->cin, a, conv->in_p, 1, w, conv->out_p, y, conv->out_p,
+        float *to = stream ? y_tile : y;
+        k->product(n, conv->out_p, conv->cin, a, conv->in_p, 1, w, conv->out_p, to, conv->out_p,
                    false);
         if (stats)
-            k->stats((size_t)n, conv->out_p, y, stats);
-        x += (size_t)n * (size_t)conv->in_p;
+            k->stats((size_t)n, conv->out_p, to, stream ? y : NULL, stats);
+        x += step_in;
         y += (size_t)n * (size_t)conv->out_p;
-        left -= (size_t)n;
     }
 }
 
@@ -53,7 +69,9 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
                            float *gin, const float *add, const cs_stats *stats)
 {
     const cs_kernels *k = worker->kernels;
-    float *a_tile = worker->scratch, *d = a_tile + (size_t)conv->tile * (size_t)conv->rows_p;
+    float *a_tile = worker->scratch, *d = a_tile + (size_t)conv->tile * (size_t)conv->in_p;
+    float *g_tile = d + (size_t)conv->tile * (size_t)conv->out_p;
+    const bool stream = finish && cs_streams(images * cs_convop_in_size(conv));
     cs_dz in = *dz;
     size_t left = images * pixels(conv->h, conv->w);
     while (left > 0) {
@@ -61,6 +79,7 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
         const size_t step_in = (size_t)n * (size_t)conv->in_p;
         const size_t step_out = (size_t)n * (size_t)conv->out_p;
         const float *a = x;
+        left -= (size_t)n;
         if (finish) {
             k->finish((size_t)n, conv->in_p, finish, x, a_tile);
             a = a_tile;
@@ -69,10 +88,11 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
         k->product(conv->cin, conv->out_p, n, a, 1, conv->in_p, d, conv->out_p, dw, conv->out_p,
                    true);
         if (gin) {
-            k->product(n, conv->in_p, conv->cout, d, conv->out_p, 1, wt, conv->rows_p, gin,
+            float *to = stream ? g_tile : gin;
+            k->product(n, conv->in_p, conv->cout, d, conv->out_p, 1, wt, conv->rows_p, to,
                        conv->in_p, false);
             if (finish)
-                k->mask((size_t)n, conv->in_p, finish, x, add, gin, stats);
+                k->mask((size_t)n, conv->in_p, finish, x, add, to, gin, stream, stats);
             else if (add)
                 for (size_t i = 0; i < step_in; i++)
                     gin[i] += add[i];
@@ -82,7 +102,6 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
         x += step_in;
         in.g += step_out;
         in.z += step_out;
-        left -= (size_t)n;
     }
 }
 
@@ -145,7 +164,7 @@ static void general_forward(cs_worker *worker, const cs_convop *conv, size_t ima
             k->product(n, conv->out_p, conv->rows, col, conv->rows_p, 1, w, conv->out_p, y,
                        conv->out_p, false);
             if (stats)
-                k->stats((size_t)n, conv->out_p, y, stats);
+                k->stats((size_t)n, conv->out_p, y, NULL, stats);
             y += (size_t)n * (size_t)conv->out_p;
         }
         x += pixels(conv->h, conv->w) * (size_t)conv->in_p;
@@ -186,7 +205,8 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
         }
         if (gin) {
             if (finish)
-                k->mask(pixels(conv->h, conv->w), conv->in_p, finish, x, add, gin, stats);
+                k->mask(pixels(conv->h, conv->w), conv->in_p, finish, x, add, gin, gin, false,
+                        stats);
             else if (add)
                 for (size_t j = 0; j < in_size; j++)
                     gin[j] += add[j];
@@ -197,24 +217,18 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
     }
 }
 
-/* Bounds that let everything pass: the depthwise kernels always finish their input. */
-static cs_depthwise depthwise_of(const cs_convop *conv, const cs_finish *finish)
+static void set_writes(cs_depthwise *d, size_t floats)
 {
-    return (cs_depthwise){.h = conv->h,
-                          .w = conv->w,
-                          .oh = conv->oh,
-                          .ow = conv->ow,
-                          .k = conv->k,
-                          .s = conv->s,
-                          .cp = conv->in_p,
-                          .finish = finish};
+    d->stream = cs_streams(floats);
+    d->prefetch = !d->stream && floats >= CS_PREFETCH_FLOATS;
 }
 
 void cs_convop_forward(cs_worker *worker, const cs_convop *conv, size_t images, const float *x,
                        const cs_finish *finish, const float *w, float *y, const cs_stats *stats)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
-        const cs_depthwise d = depthwise_of(conv, finish);
+        cs_depthwise d = depthwise_of(conv, finish);
+        set_writes(&d, images * cs_convop_out_size(conv));
         worker->kernels->depthwise(&d, images, x, w, y, worker->scratch, stats);
     } else if (conv->kind == CS_CONVOP_POINTWISE) {
         pointwise_forward(worker, conv, images, x, finish, w, y, stats);
@@ -229,7 +243,8 @@ void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, con
                     float *gin, const float *add, const cs_stats *stats)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
-        const cs_depthwise d = depthwise_of(conv, finish);
+        cs_depthwise d = depthwise_of(conv, finish);
+        set_writes(&d, images * cs_convop_in_size(conv));
         worker->kernels->depthwise_back(&d, images, dz, x, weights->q, dw, gin, worker->scratch,
                                         stats);
     } else if (conv->kind == CS_CONVOP_POINTWISE) {

@@ -37,6 +37,8 @@ typedef struct cs_depthwise {
     int h, w, oh, ow; /* pixels of input and output                                          */
     int k, s;         /* 3 or 5; 1 or 2                                                      */
     int cp;
+    bool stream;   /* write the result past the caches, see cs_streams                   */
+    bool prefetch; /* or ask for its lines in time: large, but not that large            */
     const cs_finish *finish; /* of the input                                                 */
 } cs_depthwise;
 
@@ -46,6 +48,15 @@ typedef struct cs_dz {
     const float *c1, *c2, *c3; /* [cp]                                                       */
 } cs_dz;
 
+/* Tensors of this size are written past the caches: they are gone before they are read again, and
+ * so the cost of fetching every line before it is overwritten is saved. */
+#define CS_STREAM_FLOATS ((size_t)1 << 21)
+#define CS_PREFETCH_FLOATS ((size_t)1 << 19)
+static inline bool cs_streams(size_t floats)
+{
+    return floats >= CS_STREAM_FLOATS;
+}
+
 typedef struct cs_kernels {
     /* c[m][n] = (add ? c : 0) + sum_k a[i*a_row + k*a_k] * b[k*ldb + j]; n a multiple of CS_LANES.
      */
@@ -53,13 +64,14 @@ typedef struct cs_kernels {
                     const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, bool add);
     /* out = finish(z) */
     void (*finish)(size_t rows, int cp, const cs_finish *f, const float *z, float *out);
-    /* Adds to stats what the rows hold. */
-    void (*stats)(size_t rows, int cp, const float *z, const cs_stats *stats);
+    /* Adds to stats what the rows hold, and copies them to out (may be NULL) past the caches. */
+    void (*stats)(size_t rows, int cp, const float *z, float *out, const cs_stats *stats);
     /* out = c1*g + c2*z + c3 */
     void (*dz)(size_t rows, int cp, const cs_dz *in, float *out);
-    /* g = lo < s*z+t < hi ? g : 0, then + add if not NULL; sums of g and g*z if stats. */
+    /* out = lo < s*z+t < hi ? g : 0, then + add if not NULL; sums of out and out*z if stats. out
+     * may be g. */
     void (*mask)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                 float *g, const cs_stats *stats);
+                 const float *g, float *out, bool stream, const cs_stats *stats);
     /* out = max(s*z + t, lo) (+ add); min and max of out per channel into stats if not NULL. */
     void (*join)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
                  float *out, const cs_stats *stats);
@@ -73,12 +85,33 @@ typedef struct cs_kernels {
                            const cs_stats *stats);
 } cs_kernels;
 
-/* Floats of scratch that the depthwise kernels need. */
+/* Depthwise kernels work through bands of output rows, so many that the finished input of a band
+ * takes about CS_DEPTHWISE_FLOATS; a ring of padded rows holds it. */
+#define CS_DEPTHWISE_FLOATS 24576
+static inline int cs_depthwise_band(const cs_depthwise *d)
+{
+    const int rows = CS_DEPTHWISE_FLOATS / (d->s * (d->w + d->k - 1) * d->cp);
+    return rows < 1 ? 1 : rows > d->oh ? d->oh : rows;
+}
+static inline int cs_depthwise_slots(const cs_depthwise *d)
+{
+    return (cs_depthwise_band(d) - 1) * d->s + d->k;
+}
+static inline int cs_depthwise_dz_slots(const cs_depthwise *d)
+{
+    return cs_depthwise_band(d) + (d->k - 1) / d->s;
+}
+/* Floats of a padded row of zeros, one vector of channels wide. */
+static inline size_t cs_depthwise_zeros(const cs_depthwise *d)
+{
+    return (size_t)(d->w + d->k - 1) * CS_LANES;
+}
+/* Floats of scratch. */
 static inline size_t cs_depthwise_scratch(const cs_depthwise *d)
 {
-    const size_t pad = (size_t)(d->k / 2) * 2;
-    return CS_LANES * (((size_t)d->h + pad) * ((size_t)d->w + pad) +
-                       ((size_t)d->oh + pad) * ((size_t)d->ow + pad));
+    const size_t cp = (size_t)d->cp, pad = (size_t)(d->k - 1);
+    return cs_depthwise_zeros(d) + cp * ((size_t)cs_depthwise_slots(d) * ((size_t)d->w + pad) +
+                                         (size_t)cs_depthwise_dz_slots(d) * ((size_t)d->ow + pad));
 }
 
 extern const cs_kernels cs_kernels_portable, cs_kernels_avx2, cs_kernels_avx512;

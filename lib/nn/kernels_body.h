@@ -112,14 +112,17 @@ INLINE void stats_add(const cs_stats *stats, int c, vf sum, vf square, vf min, v
     }
 }
 
-static void stats_rows(size_t rows, int cp, const float *z, const cs_stats *stats)
+static void stats_rows(size_t rows, int cp, const float *z, float *out, const cs_stats *stats)
 {
     if (rows == 0)
         return;
     for (int c = 0; c < cp; c += VW) {
         vf sum = v_zero(), square = v_zero(), min = v_load(z + c), max = min;
         for (size_t r = 0; r < rows; r++) {
-            const vf x = v_load(z + r * (size_t)cp + c);
+            const size_t at = r * (size_t)cp + (size_t)c;
+            const vf x = v_load(z + at);
+            if (out)
+                v_stream(out + at, x);
             sum = sum + x;
             square = v_fma(x, x, square);
             min = v_min(min, x);
@@ -127,6 +130,8 @@ static void stats_rows(size_t rows, int cp, const float *z, const cs_stats *stat
         }
         stats_add(stats, c, sum, square, min, max);
     }
+    if (out)
+        v_stream_end();
 }
 
 INLINE vf dz_vector(const cs_dz *in, size_t at, int c)
@@ -145,7 +150,7 @@ static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out)
 }
 
 static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                      float *g, const cs_stats *stats)
+                      const float *g, float *out, bool stream, const cs_stats *stats)
 {
     const vf lo = v_set(f->lo), hi = v_set(f->hi);
     for (int c = 0; c < cp; c += VW) {
@@ -157,7 +162,10 @@ static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, c
             vf y = v_between(v_fma(s, x, t), lo, hi, v_load(g + at));
             if (add)
                 y = y + v_load(add + at);
-            v_store(g + at, y);
+            if (stream)
+                v_stream(out + at, y);
+            else
+                v_store(out + at, y);
             sum = sum + y;
             product_sum = v_fma(y, x, product_sum);
         }
@@ -166,6 +174,8 @@ static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, c
             add_lanes(stats->square + c, product_sum);
         }
     }
+    if (stream)
+        v_stream_end();
 }
 
 static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,

@@ -77,14 +77,6 @@ double cs_model_step(cs_model *model, const cs_batch *batch, const cs_recipe *re
 typedef void (*cs_part_work)(cs_part *part, size_t first, size_t count, const void *arg);
 void cs_model_parts(cs_model *model, size_t n, cs_part_work work, const void *arg);
 
-static inline size_t cs_convop_in_size(const cs_convop *c)
-{
-    return (size_t)c->h * (size_t)c->w * (size_t)c->in_p;
-}
-static inline size_t cs_convop_out_size(const cs_convop *c)
-{
-    return (size_t)c->oh * (size_t)c->ow * (size_t)c->out_p;
-}
 static inline cs_layer *cs_stage_last(cs_stage *stage)
 {
     return &stage->layer[stage->n_layers - 1];

@@ -59,7 +59,7 @@ static void join_back_work(cs_part *part, size_t first, size_t count, const void
     for (size_t r = 0; r < rows; r += tile) {
         const size_t at = first * cs_convop_out_size(c) + r * (size_t)c->out_p;
         part->worker.kernels->mask(tile, c->out_p, &a->last->out, a->last->z + at, NULL, a->dx + at,
-                                   &stats);
+                                   a->dx + at, false, &stats);
     }
 }
 

@@ -67,6 +67,17 @@ static inline vf v_between(vf u, vf lo, vf hi, vf x)
 }
 #endif
 
+/* A store of a whole cache line that passes the caches by, for tensors that will not be in them
+ * when they are read again. Narrower vectors would write a line in pieces, which is slower than a
+ * store. */
+#if defined(KERNEL_AVX512)
+#define v_stream(p, x) _mm512_stream_ps(p, x)
+#define v_stream_end() _mm_sfence()
+#else
+#define v_stream(p, x) v_store(p, x)
+#define v_stream_end() ((void)0)
+#endif
+
 #define v_zero() v_set(0.0f)
 
 /* Loops with constant bounds over registers have to be unrolled in full. */

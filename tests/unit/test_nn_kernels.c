@@ -141,8 +141,8 @@ Test(nn_kernels, elementwise)
             cr_assert_lt(relative(e.out, expect, n), 1e-6);
 
             const cs_stats sums = {e.sum, e.square, NULL, NULL};
-            memcpy(e.out, e.g, n * sizeof *e.g);
-            engine->kernels->mask(e.rows, e.cp, &f, e.z, round % 2 ? e.add : NULL, e.out, &sums);
+            engine->kernels->mask(e.rows, e.cp, &f, e.z, round % 2 ? e.add : NULL, e.g, e.out,
+                                  round % 3 == 1, &sums);
             double *sum = calloc((size_t)e.cp, sizeof *sum);
             for (size_t i = 0; i < n; i++) {
                 const size_t c = i % (size_t)e.cp;
@@ -175,7 +175,8 @@ Test(nn_kernels, statistics)
             e.min[c] = INFINITY;
             e.max[c] = -INFINITY;
         }
-        engine->kernels->stats(e.rows, e.cp, e.z, &stats);
+        engine->kernels->stats(e.rows, e.cp, e.z, e.out, &stats);
+        cr_assert_eq(memcmp(e.out, e.z, e.rows * (size_t)e.cp * sizeof *e.z), 0);
         for (int c = 0; c < e.cp; c++) {
             double sum = 0.0, square = 0.0;
             float min = INFINITY, max = -INFINITY;
@@ -391,5 +392,69 @@ Test(nn_conv, shuffle_is_the_order_of_the_output)
         for (int i = 0; i < 6; i++)
             cr_assert_eq(cs_convop_connected(&conv, i, cs_convop_position(&conv, o)),
                          i / 2 == o / 4);
+    }
+}
+
+/* Forward and backward of all images at once, or of one after the other. */
+static void run_images(cs_engine *engine, const cs_convop *v, size_t n, bool at_once,
+                       const float *x, const float *dy, const cs_finish *f,
+                       const cs_weights *weights, float *y, float *gin)
+{
+    const size_t wide = (size_t)(v->in_p + v->out_p);
+    float *coef = floats(4 * wide), *dw = floats(cs_convop_weights(v));
+    double *sums = calloc(2 * wide, sizeof *sums);
+    cs_worker worker = {.kernels = engine->kernels, .scratch = floats(cs_convop_scratch(v))};
+    for (size_t i = 0; i < wide; i++)
+        coef[i] = 1.0f;
+    const cs_stats stats = {sums, sums + wide, coef + 2 * wide, coef + 3 * wide};
+    const size_t step = at_once ? n : 1;
+    for (size_t i = 0; i < n; i += step) {
+        const size_t in = i * cs_convop_in_size(v), out = i * cs_convop_out_size(v);
+        const cs_dz dz = {dy + out, y + out, coef, coef + wide, coef + wide};
+        cs_convop_forward(&worker, v, step, x + in, f, weights->q, y + out, &stats);
+        cs_convop_back(&worker, v, step, &dz, x + in, f, weights, dw, gin + in, NULL, &stats);
+    }
+    free(coef);
+    free(dw);
+    free(sums);
+    free(worker.scratch);
+}
+
+/* Large tensors are written past the caches; the same numbers have to arrive. */
+Test(nn_conv, streaming_changes_no_bit)
+{
+    cs_rng rng;
+    cs_rng_seed(&rng, 24);
+    for (int depthwise = 0; depthwise < 2; depthwise++) {
+        cs_convop v;
+        cs_convop_shape(&v, depthwise ? 128 : 120, 128, depthwise ? 3 : 1, 1, depthwise ? 128 : 1,
+                        32, 33, 0, false);
+        const size_t n = CS_STREAM_FLOATS / cs_convop_out_size(&v) + 1;
+        const size_t in = n * cs_convop_in_size(&v), out = n * cs_convop_out_size(&v);
+        cr_assert(cs_streams(in) && cs_streams(out) && !cs_streams(out / n));
+        float *x = normals(in, &rng), *dy = normals(out, &rng);
+        float *w = normals(cs_convop_weights(&v), &rng);
+        float *s = normals((size_t)v.in_p, &rng), *t = normals((size_t)v.in_p, &rng);
+        const cs_finish f = {.s = s, .t = t, .lo = 0.0f, .hi = INFINITY};
+        cs_weights weights = {.q = floats(cs_convop_weights(&v)),
+                              .t = floats((size_t)(v.out_p * v.rows_p))};
+        cs_convop_prepare(&v, w, CS_BITS_FLOAT, &weights);
+        EACH_ISA(isa)
+        {
+            cs_engine *engine = engine_of((cs_isa)isa, 1);
+            float *y[2] = {floats(out), floats(out)}, *gin[2] = {floats(in), floats(in)};
+            for (int i = 0; i < 2; i++)
+                run_images(engine, &v, n, i, x, dy, &f, &weights, y[i], gin[i]);
+            cr_assert_eq(memcmp(y[0], y[1], out * sizeof *x), 0, "%s", cs_isa_text((cs_isa)isa));
+            cr_assert_eq(memcmp(gin[0], gin[1], in * sizeof *x), 0, "%s", cs_isa_text((cs_isa)isa));
+            for (int i = 0; i < 2; i++) {
+                free(y[i]);
+                free(gin[i]);
+            }
+            cs_engine_free(engine);
+        }
+        void *const all[] = {x, dy, w, s, t, weights.q, weights.t};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            free(all[i]);
     }
 }

@@ -119,13 +119,13 @@ static cs_status check_bn(const tensor_case *c, cs_engine *engine, validate_resu
     const cs_stats stats = {sums, sums + cp, NULL, NULL};
     nchw_to_padded(x->value, n, ch, hw, cp, z);
     nchw_to_padded(dy->value, n, ch, hw, cp, g);
-    engine->kernels->stats(rows, cp, z, &stats);
+    engine->kernels->stats(rows, cp, z, NULL, &stats);
     cs_bn_batch(&bn, cp, sums, sums + cp, (double)rows);
     engine->kernels->join(rows, cp, &f, z, NULL, o, NULL);
     padded_to_nchw(o, n, ch, hw, cp, flat);
     tensor_compare(c, engine, y, flat, out);
     memset(sums, 0, (size_t)(2 * cp) * sizeof *sums);
-    engine->kernels->mask(rows, cp, &f, z, NULL, g, &stats);
+    engine->kernels->mask(rows, cp, &f, z, NULL, g, g, false, &stats);
     cs_bn_back(&bn, cp, sums, sums + cp, (double)rows, dg, db, v + 10 * cp, v + 11 * cp,
                v + 12 * cp);
     const cs_dz dz = {g, z, v + 10 * cp, v + 11 * cp, v + 12 * cp};
@@ -266,7 +266,7 @@ static void quantise_activation(const cs_engine *engine, const quant_case *q, co
     } else {
         const cs_finish f = cs_quant_finish(&quant, NULL, cp, s, t);
         engine->kernels->finish(1, cp, &f, in, out);
-        engine->kernels->mask(1, cp, &f, in, NULL, g, NULL);
+        engine->kernels->mask(1, cp, &f, in, NULL, g, g, false, NULL);
     }
     memcpy(y, out, x->n * sizeof *y);
     memcpy(mask, g, x->n * sizeof *mask);
