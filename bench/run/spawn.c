@@ -14,7 +14,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -254,37 +253,50 @@ void cs_child_free(cs_child *child)
     free(child);
 }
 
-static void set_of_signals(sigset_t *set)
+/* A handler and a pipe, not a blocked mask and signalfd: libraries start threads of their own
+ * before main, which would not have the mask. */
+static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+#define CAUGHT_COUNT (sizeof caught / sizeof *caught)
+static struct sigaction previous[CAUGHT_COUNT];
+static int signal_pipe[2] = {-1, -1};
+
+static void on_signal(int signal_number)
 {
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
+    const int cause = errno;
+    const unsigned char byte = (unsigned char)signal_number;
+    if (write(signal_pipe[1], &byte, 1) < 0)
+        errno = cause; /* full: enough signals are waiting */
+    errno = cause;
 }
 
 int cs_signals_open(void)
 {
-    sigset_t set;
-    set_of_signals(&set);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
         return -1;
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    for (size_t i = 0; i < CAUGHT_COUNT; i++) {
+        sigaction(caught[i], NULL, &previous[i]);
+        if (previous[i].sa_handler != SIG_IGN) /* nohup stays nohup */
+            sigaction(caught[i], &action, NULL);
+    }
+    return signal_pipe[0];
 }
 
 int cs_signals_take(int fd)
 {
-    struct signalfd_siginfo info;
-    return fd >= 0 && read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo
-                                                                           : 0;
+    unsigned char byte;
+    return fd >= 0 && read(fd, &byte, 1) == 1 ? byte : 0;
 }
 
 void cs_signals_close(int fd)
 {
-    sigset_t set;
-    if (fd >= 0)
-        close(fd);
-    set_of_signals(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    if (fd < 0)
+        return;
+    for (size_t i = 0; i < CAUGHT_COUNT; i++)
+        sigaction(caught[i], &previous[i], NULL);
+    close(signal_pipe[0]);
+    close(signal_pipe[1]);
+    signal_pipe[0] = signal_pipe[1] = -1;
 }
 
 size_t cs_cpus_allowed(int *cpus, size_t cap)

@@ -52,7 +52,8 @@ void cs_child_cancel(cs_child *child);
 /* Kills and reaps if still alive. NULL is fine. */
 void cs_child_free(cs_child *child);
 
-/* Blocks SIGINT, SIGTERM and SIGHUP and returns a descriptor to read them from; -1 on failure. */
+/* Catches SIGINT, SIGTERM and SIGHUP (unless ignored) and returns a descriptor to wait on; -1 on
+ * failure. */
 int cs_signals_open(void);
 /* Signal waiting on the descriptor, or 0. */
 int cs_signals_take(int fd);

@@ -56,9 +56,15 @@ check "--fresh sets the old run aside" test "$(find "$R/tiny/old" -name result.c
 check "--fresh: still six rows" test "$(rows "$R/tiny/results.csv")" -eq 6
 
 # --- Ctrl-C and SIGTERM: resumable
+begun() { # FOLDER N: waits until N runs have been started
+    for _ in $(seq 200); do
+        [ "$(find "$1" -name attempts 2>/dev/null | wc -l)" -ge "$2" ] && return
+        sleep 0.05
+    done
+}
 env --default-signal=INT "$COSEARCH" --results "$TEST_DIR/i" run "$TINY" --progress plain >"$TEST_DIR/int.log" 2>&1 &
 pid=$!
-sleep 0.4
+begun "$TEST_DIR/i" 1
 kill -INT $pid
 wait $pid
 rc=$?
@@ -66,7 +72,7 @@ check "SIGINT: exit code 130 (was $rc)" test $rc -eq 130
 check "SIGINT: says how to go on" grep -q "the same command does the rest" "$TEST_DIR/int.log"
 "$COSEARCH" --results "$TEST_DIR/i" -q run "$TINY" >/dev/null 2>&1 &
 pid=$!
-sleep 0.4
+begun "$TEST_DIR/i" 3
 kill -TERM $pid
 wait $pid
 rc=$?
