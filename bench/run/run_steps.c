@@ -209,7 +209,7 @@ static cs_status conclude(runner *r, size_t slot, cs_error *err)
         r->outcome->finished++;
         r->progress.done++;
         announce(r, a, &row);
-        if (cs_status_failed(a->status)) {
+        if (cs_status_failed(a->status) && strncmp(a->status, "killed_", 7) != 0) {
             char line[400];
             cs_log_last_line(&r->store, job->run_id, line, sizeof line);
             if (*line)
