@@ -4,8 +4,8 @@
 . tests/sh.inc
 . tests/campaign.inc
 
-run_tiny "$TEST_DIR/calm" || not_ok "undisturbed campaign: exit $?"
-same "$TEST_DIR/calm/tiny/results.csv" >"$TEST_DIR/calm.csv"
+run_ci "$TEST_DIR/calm" || not_ok "undisturbed campaign: exit $?"
+same "$TEST_DIR/calm/ci/results.csv" >"$TEST_DIR/calm.csv"
 check "undisturbed campaign has its rows" test "$(wc -l <"$TEST_DIR/calm.csv")" -eq 7
 
 # Moments are drawn from the seed, so a failure can be repeated: COSEARCH_FAULT_SEED=N.
@@ -20,7 +20,7 @@ workers() { for pid in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
     tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q __worker && echo "$pid"; done; }
 
 agree() { # WHAT RESULTS
-    same "$2/tiny/results.csv" >"$TEST_DIR/now.csv"
+    same "$2/ci/results.csv" >"$TEST_DIR/now.csv"
     check "$1: every run exactly once, same bytes" diff "$TEST_DIR/calm.csv" "$TEST_DIR/now.csv"
 }
 
@@ -28,7 +28,7 @@ agree() { # WHAT RESULTS
 for k in 1 2 3 4 5 6 7 8; do
     where=$TEST_DIR/kill$k
     at=$(moment $k)
-    "$COSEARCH" --results "$where" -q run "$TINY" >/dev/null 2>&1 &
+    "$COSEARCH" --results "$where" -q run "$CI_PROFILE" >/dev/null 2>&1 &
     parent=$!
     sleep "$at"
     if [ $k -le 4 ]; then
@@ -46,7 +46,7 @@ for k in 1 2 3 4 5 6 7 8; do
         [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null
         wait $parent 2>/dev/null
     fi
-    run_tiny "$where" >/dev/null || not_ok "$what: run again: exit $?"
+    run_ci "$where" >/dev/null || not_ok "$what: run again: exit $?"
     agree "$what" "$where"
 done
 
@@ -61,15 +61,15 @@ for k in 9 10; do
     # A filler leaves room for some of the campaign only (it needs about 250 KiB).
     room=$(awk -v t="$(moment $k)" 'BEGIN { printf "%d", 30 + 50 * t }') # KiB: 32 to 155
     dd if=/dev/zero of="$disk/filler" bs=1k count=$((512 - room)) 2>/dev/null
-    run_tiny "$disk" >"$TEST_DIR/full.out" 2>&1
+    run_ci "$disk" >"$TEST_DIR/full.out" 2>&1
     rc=$?
     check "full disk $k: exit code 4 (was $rc)" test $rc -eq 4
     check "full disk $k: one sentence" grep -q "No space left on device" "$TEST_DIR/full.out"
-    check "full disk $k: no half row" sh -c "[ ! -s '$disk/tiny/results.csv' ] ||
-        [ \"\$(tail -c 1 '$disk/tiny/results.csv' | od -An -tx1 | tr -d ' ')\" = 0a ]"
+    check "full disk $k: no half row" sh -c "[ ! -s '$disk/ci/results.csv' ] ||
+        [ \"\$(tail -c 1 '$disk/ci/results.csv' | od -An -tx1 | tr -d ' ')\" = 0a ]"
     rm "$disk/filler"
     mount -o remount,size=16m "$disk"
-    run_tiny "$disk" >/dev/null || not_ok "full disk $k: run again: exit $?"
+    run_ci "$disk" >/dev/null || not_ok "full disk $k: run again: exit $?"
     agree "full disk $k" "$disk"
     umount "$disk"
 done

@@ -9,15 +9,15 @@ if ! grep -q avx2 /proc/cpuinfo; then
     ok "golden campaign # SKIP: this CPU has no AVX2, the golden kernels"
     exit 0
 fi
-TINY=tests/fault/tiny.ini
+CI_PROFILE=bench/profiles/ci.ini
 if sanitized; then # one run only, but the same bytes as the release build
-    run_tiny "$TEST_DIR/r" --methods random --seeds 0 >/dev/null || not_ok "golden run: exit $?"
-    same "$TEST_DIR/r/tiny/results.csv" | tail -n 1 >"$TEST_DIR/row"
+    run_ci "$TEST_DIR/r" --methods random --seeds 0 >/dev/null || not_ok "golden run: exit $?"
+    same "$TEST_DIR/r/ci/results.csv" | tail -n 1 >"$TEST_DIR/row"
     check "golden run: the row is in results/golden/ci.csv" grep -qxFf "$TEST_DIR/row" results/golden/ci.csv
     exit 0
 fi
-run_tiny "$TEST_DIR/r" >/dev/null || not_ok "golden campaign: exit $?"
-same "$TEST_DIR/r/tiny/results.csv" >"$TEST_DIR/ci.csv"
+run_ci "$TEST_DIR/r" >/dev/null || not_ok "golden campaign: exit $?"
+same "$TEST_DIR/r/ci/results.csv" >"$TEST_DIR/ci.csv"
 if [ "${1:-}" = --accept ]; then
     mkdir -p results/golden
     cp "$TEST_DIR/ci.csv" results/golden/ci.csv
