@@ -4,7 +4,8 @@
  * Three ways to compute it:
  *   pointwise  1x1, stride 1: a product over pixels, input finished tile by tile;
  *   depthwise  groups = channels, k 3 or 5, stride 1 or 2: own kernels;
- *   general    anything else: tiles of unfolded pixels (im2col), then a product.
+ *   general    anything else: a row of outputs is a product per kernel row, read from a padded copy
+ *              of the image.
  * Weights: pointwise and general [k*k*cin][cout_p], row (ky*k + kx)*cin + i; depthwise [k*k][c_p].
  * A grouped convolution of the first two kinds has zeros where input and output belong to different
  * groups; they are not counted as multiply-accumulates. */

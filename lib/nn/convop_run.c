@@ -25,18 +25,6 @@ static cs_depthwise depthwise_of(const cs_convop *conv, const cs_finish *finish)
                           .finish = finish};
 }
 
-size_t cs_convop_scratch(const cs_convop *conv)
-{
-    if (conv->kind == CS_CONVOP_DEPTHWISE) {
-        const cs_depthwise d = depthwise_of(conv, NULL);
-        return cs_depthwise_scratch(&d);
-    }
-    const size_t tile = (size_t)conv->tile * (size_t)(conv->rows_p + conv->out_p);
-    return tile +
-           (conv->kind == CS_CONVOP_POINTWISE ? (size_t)conv->tile : pixels(conv->h, conv->w)) *
-               (size_t)conv->in_p;
-}
-
 static void pointwise_forward(cs_worker *worker, const cs_convop *conv, size_t images,
                               const float *x, const cs_finish *finish, const float *w, float *y,
                               const cs_stats *stats)
@@ -105,44 +93,54 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
     }
 }
 
-/* Taps of output pixel `at` side by side in a row: [k*k*cin], zeros outside the image. */
-static void unfold(const cs_convop *conv, const float *x, int first, int n, float *col)
+/* Scratch of the general convolution. */
+typedef struct general {
+    float *row;   /* a finished input row [w][in_p]                                            */
+    float *image; /* finished image with a border of zeros, channels close [h+2p][w+2p][cin]   */
+    float *d;     /* a row of dz [ow][out_p]                                                   */
+    float *taps;  /* gradients of the taps of a row [ow][rows_p]                               */
+    int pad, width;
+} general;
+
+static size_t general_image(const cs_convop *conv)
+{
+    const int pad = conv->k / 2 * 2;
+    return pixels(conv->h + pad, conv->w + pad) * (size_t)conv->cin;
+}
+
+static general general_of(const cs_convop *conv, float *scratch)
+{
+    general g = {.row = scratch, .pad = conv->k / 2, .width = conv->w + conv->k / 2 * 2};
+    g.image = g.row + (size_t)conv->w * (size_t)conv->in_p;
+    g.d = g.image + (general_image(conv) + CS_LANES - 1) / CS_LANES * CS_LANES;
+    g.taps = g.d + (size_t)conv->ow * (size_t)conv->out_p;
+    memset(g.image, 0, general_image(conv) * sizeof *g.image);
+    return g;
+}
+
+/* Finishes an image into the middle of g->image. */
+static void general_load(const cs_kernels *k, const cs_convop *conv, const float *x,
+                         const cs_finish *finish, const general *g)
 {
     const size_t cin = (size_t)conv->cin, in_p = (size_t)conv->in_p;
-    const int p = conv->k / 2;
-    for (int i = 0; i < n; i++) {
-        const int oy = (first + i) / conv->ow, ox = (first + i) % conv->ow;
-        float *row = col + (size_t)i * (size_t)conv->rows_p;
-        for (int ky = 0; ky < conv->k; ky++)
-            for (int kx = 0; kx < conv->k; kx++, row += cin) {
-                const int y = oy * conv->s + ky - p, xx = ox * conv->s + kx - p;
-                if (y < 0 || y >= conv->h || xx < 0 || xx >= conv->w)
-                    memset(row, 0, cin * sizeof *row);
-                else
-                    memcpy(row, x + ((size_t)y * (size_t)conv->w + (size_t)xx) * in_p,
-                           cin * sizeof *row);
-            }
+    for (int y = 0; y < conv->h; y++, x += (size_t)conv->w * in_p) {
+        const float *from = x;
+        float *to = g->image + (size_t)((y + g->pad) * g->width + g->pad) * cin;
+        if (finish) {
+            k->finish((size_t)conv->w, conv->in_p, finish, x, g->row);
+            from = g->row;
+        }
+        for (int c = 0; c < conv->w; c++, from += in_p, to += cin)
+            for (size_t i = 0; i < cin; i++)
+                to[i] = from[i];
     }
 }
 
-/* Adds unfolded gradients back to the pixels they came from. */
-static void fold(const cs_convop *conv, const float *col, int first, int n, float *g)
+/* Kernel row ky of a row of outputs: the k*cin values under it lie side by side in the image, so
+ * that it is a product without unfolding anything. */
+static const float *general_row(const cs_convop *conv, const general *g, int oy, int ky)
 {
-    const size_t in_p = (size_t)conv->in_p;
-    const int p = conv->k / 2;
-    for (int i = 0; i < n; i++) {
-        const int oy = (first + i) / conv->ow, ox = (first + i) % conv->ow;
-        const float *row = col + (size_t)i * (size_t)conv->rows_p;
-        for (int ky = 0; ky < conv->k; ky++)
-            for (int kx = 0; kx < conv->k; kx++, row += conv->cin) {
-                const int y = oy * conv->s + ky - p, xx = ox * conv->s + kx - p;
-                if (y < 0 || y >= conv->h || xx < 0 || xx >= conv->w)
-                    continue;
-                float *at = g + ((size_t)y * (size_t)conv->w + (size_t)xx) * in_p;
-                for (int c = 0; c < conv->cin; c++)
-                    at[c] += row[c];
-            }
-    }
+    return g->image + (size_t)(oy * conv->s + ky) * (size_t)g->width * (size_t)conv->cin;
 }
 
 static void general_forward(cs_worker *worker, const cs_convop *conv, size_t images, const float *x,
@@ -150,25 +148,35 @@ static void general_forward(cs_worker *worker, const cs_convop *conv, size_t ima
                             const cs_stats *stats)
 {
     const cs_kernels *k = worker->kernels;
-    float *col = worker->scratch, *image = col + (size_t)conv->tile * (size_t)conv->rows_p;
-    const int out = conv->oh * conv->ow;
-    for (size_t i = 0; i < images; i++) {
-        const float *in = x;
-        if (finish) {
-            k->finish(pixels(conv->h, conv->w), conv->in_p, finish, x, image);
-            in = image;
-        }
-        for (int first = 0; first < out; first += conv->tile) {
-            const int n = rest((size_t)(out - first), conv->tile);
-            unfold(conv, in, first, n, col);
-            k->product(n, conv->out_p, conv->rows, col, conv->rows_p, 1, w, conv->out_p, y,
-                       conv->out_p, false);
+    const general g = general_of(conv, worker->scratch);
+    const int under = conv->k * conv->cin, cp = conv->out_p;
+    for (size_t i = 0; i < images; i++, x += cs_convop_in_size(conv)) {
+        general_load(k, conv, x, finish, &g);
+        for (int oy = 0; oy < conv->oh; oy++, y += conv->ow * cp) {
+            for (int ky = 0; ky < conv->k; ky++)
+                k->product(conv->ow, cp, under, general_row(conv, &g, oy, ky), conv->s * conv->cin,
+                           1, w + ky * under * cp, cp, y, cp, ky > 0);
             if (stats)
-                k->stats((size_t)n, conv->out_p, y, NULL, stats);
-            y += (size_t)n * (size_t)conv->out_p;
+                k->stats((size_t)conv->ow, cp, y, NULL, stats);
         }
-        x += pixels(conv->h, conv->w) * (size_t)conv->in_p;
     }
+}
+
+/* Adds the gradients of a row's taps to the pixels they came from. */
+static void fold(const cs_convop *conv, const float *taps, int oy, float *g)
+{
+    const int p = conv->k / 2;
+    for (int ox = 0; ox < conv->ow; ox++, taps += conv->rows_p)
+        for (int ky = 0; ky < conv->k; ky++)
+            for (int kx = 0; kx < conv->k; kx++) {
+                const int y = oy * conv->s + ky - p, x = ox * conv->s + kx - p;
+                if (y < 0 || y >= conv->h || x < 0 || x >= conv->w)
+                    continue;
+                float *at = g + (size_t)(y * conv->w + x) * (size_t)conv->in_p;
+                const float *from = taps + (ky * conv->k + kx) * conv->cin;
+                for (int c = 0; c < conv->cin; c++)
+                    at[c] += from[c];
+            }
 }
 
 static void general_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
@@ -176,32 +184,24 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
                          float *gin, const float *add, const cs_stats *stats)
 {
     const cs_kernels *k = worker->kernels;
-    const size_t in_size = pixels(conv->h, conv->w) * (size_t)conv->in_p;
-    float *col = worker->scratch, *d = col + (size_t)conv->tile * (size_t)conv->rows_p;
-    float *image = d + (size_t)conv->tile * (size_t)conv->out_p;
-    const int out = conv->oh * conv->ow;
+    const general g = general_of(conv, worker->scratch);
+    const size_t in_size = cs_convop_in_size(conv), row = (size_t)conv->ow * (size_t)conv->out_p;
+    const int under = conv->k * conv->cin, cp = conv->out_p;
     cs_dz in = *dz;
-    for (size_t i = 0; i < images; i++) {
-        const float *a = x;
-        if (finish) {
-            k->finish(pixels(conv->h, conv->w), conv->in_p, finish, x, image);
-            a = image;
-        }
+    for (size_t i = 0; i < images; i++, x += in_size) {
+        general_load(k, conv, x, finish, &g);
         if (gin)
             memset(gin, 0, in_size * sizeof *gin);
-        for (int first = 0; first < out; first += conv->tile) {
-            const int n = rest((size_t)(out - first), conv->tile);
-            k->dz((size_t)n, conv->out_p, &in, d);
-            unfold(conv, a, first, n, col);
-            k->product(conv->rows, conv->out_p, n, col, 1, conv->rows_p, d, conv->out_p, dw,
-                       conv->out_p, true);
+        for (int oy = 0; oy < conv->oh; oy++, in.g += row, in.z += row) {
+            k->dz((size_t)conv->ow, cp, &in, g.d);
+            for (int ky = 0; ky < conv->k; ky++)
+                k->product(under, cp, conv->ow, general_row(conv, &g, oy, ky), 1,
+                           conv->s * conv->cin, g.d, cp, dw + ky * under * cp, cp, true);
             if (gin) {
-                k->product(n, conv->rows_p, conv->cout, d, conv->out_p, 1, wt, conv->rows_p, col,
+                k->product(conv->ow, conv->rows_p, conv->cout, g.d, cp, 1, wt, conv->rows_p, g.taps,
                            conv->rows_p, false);
-                fold(conv, col, first, n, gin);
+                fold(conv, g.taps, oy, gin);
             }
-            in.g += (size_t)n * (size_t)conv->out_p;
-            in.z += (size_t)n * (size_t)conv->out_p;
         }
         if (gin) {
             if (finish)
@@ -213,8 +213,24 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
             gin += in_size;
             add = add ? add + in_size : NULL;
         }
-        x += in_size;
     }
+}
+
+static size_t general_scratch(const cs_convop *conv)
+{
+    return (size_t)conv->w * (size_t)conv->in_p + general_image(conv) + CS_LANES +
+           (size_t)conv->ow * (size_t)(conv->out_p + conv->rows_p);
+}
+
+size_t cs_convop_scratch(const cs_convop *conv)
+{
+    if (conv->kind == CS_CONVOP_DEPTHWISE) {
+        const cs_depthwise d = depthwise_of(conv, NULL);
+        return cs_depthwise_scratch(&d);
+    }
+    return conv->kind == CS_CONVOP_POINTWISE
+               ? (size_t)conv->tile * (size_t)(2 * conv->in_p + conv->out_p)
+               : general_scratch(conv);
 }
 
 static void set_writes(cs_depthwise *d, size_t floats)
