@@ -20,13 +20,18 @@ failed=0
 count() { # PATTERN FILE
     if [ -e "$2" ]; then grep -c "$1" "$2"; else echo 0; fi
 }
+passing() { # FILE: TAP lines that passed; a skipped test did not
+    if [ -e "$1" ]; then grep '^ok' "$1" | grep -vc '# SKIP'; else echo 0; fi
+}
 
-stage_end() { # NAME PASSED FAILED NOTE
-    if [ "$2" -eq 0 ] && [ "$3" -eq 0 ]; then
+stage_end() { # NAME PASSED FAILED SKIPPED
+    if [ $(($2 + $3 + $4)) -eq 0 ]; then
         echo "stage $1: found no test: counted as a failure"
         failed=$((failed + 1))
     else
-        echo "stage $1: $2 passed, $3 failed$4, $(($(date +%s) - started)) s"
+        note=
+        [ "$4" -eq 0 ] || note=", $4 skipped"
+        echo "stage $1: $2 passed, $3 failed$note, $(($(date +%s) - started)) s"
     fi
     passed=$((passed + $2))
     failed=$((failed + $3))
@@ -37,18 +42,15 @@ run_unit() {
     "build/$MODE/unit" --tap="$work/unit.tap" --short-filename ${UNIT_FLAGS:-} \
         >"$work/unit.log" 2>&1 </dev/null
     rc=$?
-    good=$(grep '^ok' "$work/unit.tap" 2>/dev/null | grep -vc '# SKIP')
-    skipped=$(count '^ok.*# SKIP' "$work/unit.tap")
+    good=$(passing "$work/unit.tap")
     bad=$(count '^not ok' "$work/unit.tap")
     grep '^not ok' "$work/unit.tap" 2>/dev/null
-    if [ $rc -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
+    if [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; then
         echo "not ok - build/$MODE/unit ended with exit code $rc"
         bad=1
     fi
-    [ "${bad:-0}" -eq 0 ] || grep -v '^\[====\]' "$work/unit.log" | tail -n 80
-    note=
-    [ "${skipped:-0}" -eq 0 ] || note=", $skipped skipped"
-    stage_end unit "$good" "${bad:-0}" "$note"
+    [ "$bad" -eq 0 ] || grep -v '^\[====\]' "$work/unit.log" | tail -n 80
+    stage_end unit "$good" "$bad" "$(count '^ok.*# SKIP' "$work/unit.tap")"
 }
 
 run_validate() {
@@ -66,7 +68,7 @@ run_validate() {
         echo "not ok - build/$MODE/validate ended with exit code $rc"
         bad=1
     fi
-    stage_end validate "${good:-0}" "${bad:-0}" ""
+    stage_end validate "${good:-0}" "${bad:-0}" 0
 }
 
 run_scripts() { # STAGE
@@ -81,17 +83,15 @@ run_scripts() { # STAGE
             echo "not ok - $script printed no test line" >>"$work/one.log"
         fi
         if [ -n "${SHOW:-}" ]; then grep "^ok" "$work/one.log"; fi
-        grep "^skip" "$work/one.log"
+        grep '^skip\|^ok.*# SKIP' "$work/one.log"
         if grep '^not ok' "$work/one.log"; then
             echo "    in $script; the end of its standard error:"
             tail -n 40 "$work/one.err" | sed 's/^/    /'
         fi
         cat "$work/one.log" >>"$work/all.log"
     done
-    note=
-    skipped=$(count '^skip' "$work/all.log")
-    [ "$skipped" -eq 0 ] || note=", $skipped skipped"
-    stage_end "$1" "$(count '^ok' "$work/all.log")" "$(count '^not ok' "$work/all.log")" "$note"
+    stage_end "$1" "$(passing "$work/all.log")" "$(count '^not ok' "$work/all.log")" \
+        "$(count '^skip\|^ok.*# SKIP' "$work/all.log")"
 }
 
 for stage in $STAGES; do
