@@ -38,6 +38,17 @@ typedef struct cs_mask {
                     uint16_t *end);
 } cs_mask;
 
+/* The mask of a joint space: caps are kept, and decisions that do not matter for what is already
+ * decided are forced to 0, so that a sequence is a canonical design. */
+typedef struct cs_space_mask {
+    const cs_space *space; /* borrowed */
+    size_t first_bits, first_accelerator;
+    bool active[CS_DECISIONS_MAX]; /* of the sequence being drawn */
+} cs_space_mask;
+
+void cs_space_mask_init(cs_space_mask *mask, const cs_space *space);
+cs_mask cs_space_mask_of(cs_space_mask *mask); /* valid as long as *mask */
+
 /* A policy over n decisions in order: one LSTM cell; the input of a step is the embedding of the
  * last decision that was not forced (one table per decision), the output a softmax over the
  * allowed choices (one head per decision). All products go through the engine, so the controller's

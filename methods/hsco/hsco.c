@@ -17,7 +17,7 @@ typedef struct hsco_progress {
 
 typedef struct hsco_state {
     hsco_settings settings;
-    hsco_mask mask;
+    cs_space_mask mask;
     cs_controller *controller;
     cs_reinforce *slow, *fast; /* fast: accelerator decisions only; NULL unless fast_update */
     cs_memo *memo;
@@ -42,7 +42,7 @@ static cs_status build(cs_task *task, hsco_state *s)
     uint16_t n_choices[CS_DECISIONS_MAX];
     s->settings = hsco_settings_read(task);
     s->at.best_acc = -1.0;
-    hsco_mask_init(&s->mask, space);
+    cs_space_mask_init(&s->mask, space);
     const size_t n = cs_space_size(space);
     for (size_t i = 0; i < n; i++)
         n_choices[i] = cs_space_decision(space, i)->n_choices;
@@ -87,7 +87,7 @@ static cs_status measure(cs_task *task, const hsco_state *s, const cs_design *de
 static cs_status learn_hardware(hsco_state *s, const cs_design *design, const cs_hw_metrics *hw,
                                 double excess)
 {
-    const cs_mask mask = hsco_mask_of(&s->mask);
+    const cs_mask mask = cs_space_mask_of(&s->mask);
     if (!s->fast)
         return CS_OK;
     return cs_reinforce_episode(s->fast, &mask, design->choice, s->mask.first_accelerator,
@@ -98,7 +98,7 @@ static cs_status learn_hardware(hsco_state *s, const cs_design *design, const cs
 static cs_status fast_exploration(cs_task *task, hsco_state *s, cs_design *design,
                                   cs_hw_metrics *hw, double *excess)
 {
-    const cs_mask mask = hsco_mask_of(&s->mask);
+    const cs_mask mask = cs_space_mask_of(&s->mask);
     const size_t hardware = s->mask.first_accelerator;
     cs_rng *rng = cs_task_rng(task, "policy");
     design->n = (uint16_t)cs_space_size(s->mask.space);
@@ -126,7 +126,7 @@ static cs_status offer_if_better(cs_task *task, hsco_state *s, const cs_design *
 static cs_status hsco_step(cs_task *task, void *state)
 {
     hsco_state *s = state;
-    const cs_mask mask = hsco_mask_of(&s->mask);
+    const cs_mask mask = cs_space_mask_of(&s->mask);
     cs_design design;
     cs_hw_metrics hw;
     double excess, acc, reward;
@@ -160,7 +160,7 @@ static cs_status hsco_step(cs_task *task, void *state)
 static cs_status hsco_finish(cs_task *task, void *state)
 {
     hsco_state *s = state;
-    const cs_mask mask = hsco_mask_of(&s->mask);
+    const cs_mask mask = cs_space_mask_of(&s->mask);
     cs_design design = {.n = (uint16_t)cs_space_size(s->mask.space)};
     cs_hw_metrics hw;
     double acc, excess;

@@ -23,19 +23,6 @@ typedef struct hsco_settings {
 
 hsco_settings hsco_settings_read(const cs_task *task);
 
-/* ---- the policy over a joint space (hsco_policy.c) ---- */
-
-/* Mask of a space: caps, and decisions that do not matter for what is already decided are forced
- * to 0, so that a sequence is a canonical design. */
-typedef struct hsco_mask {
-    const cs_space *space;
-    size_t first_bits, first_accelerator;
-    bool active[CS_DECISIONS_MAX];
-} hsco_mask;
-
-void hsco_mask_init(hsco_mask *mask, const cs_space *space);
-cs_mask hsco_mask_of(hsco_mask *mask);
-
 /* ---- rewards (hsco_reward.c) ---- */
 
 /* Slow exploration: beta A + (1 - beta) U, both 0..1. */

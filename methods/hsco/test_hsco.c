@@ -36,40 +36,6 @@ Test(hsco, specification_raises_the_frame_rate_floor)
     cr_assert_float_eq(hsco_excess(&s, &limits, &slow), 2.0 * log(2.0), 1e-12);
 }
 
-/* Sequences drawn under the mask are designs of the space in canonical form. */
-Test(hsco, policy_draws_canonical_designs)
-{
-    toy t = toy_new(&cs_method_hsco);
-    const size_t n = cs_space_size(t.space);
-    uint16_t n_choices[CS_DECISIONS_MAX];
-    for (size_t i = 0; i < n; i++)
-        n_choices[i] = cs_space_decision(t.space, i)->n_choices;
-    const cs_controller_shape shape = {n_choices, n, 8, 8};
-    cs_controller *c;
-    cs_rng rng;
-    hsco_mask mask;
-    cs_rng_seed(&rng, 5);
-    cr_assert_eq(cs_controller_new(t.engine, &shape, &rng, &c), CS_OK);
-    hsco_mask_init(&mask, t.space);
-    const cs_mask m = hsco_mask_of(&mask);
-    size_t seen[CS_DECISIONS_MAX] = {0};
-    for (int k = 0; k < 400; k++) {
-        cs_design d = {.n = (uint16_t)n}, canonical;
-        cs_error err = {""};
-        cr_assert_eq(cs_controller_sample(c, &m, &rng, 0, d.choice, NULL), CS_OK);
-        cr_assert_eq(cs_space_check(t.space, &d, &err), CS_OK, "%s", err.text);
-        cs_space_canonical(t.space, &d, &canonical);
-        cr_assert_arr_eq(d.choice, canonical.choice, n * sizeof d.choice[0]);
-        for (size_t i = 0; i < n; i++)
-            seen[i] += d.choice[i] > 0;
-    }
-    for (size_t i = 0; i < n; i++)
-        cr_assert(n_choices[i] == 1 || seen[i] > 0, "decision %zu (%s) is never but 0", i,
-                  cs_space_decision(t.space, i)->name);
-    cs_controller_free(c);
-    toy_free(&t);
-}
-
 /* With no fast exploration every child that misses the specification costs one query. */
 Test(hsco, redraws_the_hardware_before_it_prunes)
 {

@@ -1,4 +1,4 @@
-#include "hsco.h"
+#include "cosearch/search.h"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@
  * decisions on both (hw.h: `active` sees the network only). */
 static void allowed(void *context, const uint16_t *choice, size_t i, uint16_t *first, uint16_t *end)
 {
-    hsco_mask *mask = context;
+    cs_space_mask *mask = context;
     cs_design design = {.n = (uint16_t)cs_space_size(mask->space)};
     memcpy(design.choice, choice, i * sizeof design.choice[0]);
     if (i == 0 || i == mask->first_bits || i == mask->first_accelerator)
@@ -20,15 +20,15 @@ static void allowed(void *context, const uint16_t *choice, size_t i, uint16_t *f
     *end = cs_space_decision(mask->space, i)->n_choices;
 }
 
-void hsco_mask_init(hsco_mask *mask, const cs_space *space)
+void cs_space_mask_init(cs_space_mask *mask, const cs_space *space)
 {
     size_t last;
-    *mask = (hsco_mask){.space = space};
+    *mask = (cs_space_mask){.space = space};
     cs_space_group(space, CS_GROUP_BITWIDTH, &mask->first_bits, &last);
     cs_space_group(space, CS_GROUP_ACCELERATOR, &mask->first_accelerator, &last);
 }
 
-cs_mask hsco_mask_of(hsco_mask *mask)
+cs_mask cs_space_mask_of(cs_space_mask *mask)
 {
     return (cs_mask){mask, allowed};
 }
