@@ -1,6 +1,7 @@
 /* The contract of a method, held against every registered one. */
 #include "toy_task.h"
 
+#include "core/hash.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -186,7 +187,6 @@ Test(conform, bounds_of_parameters_work)
 static uint64_t stepped(const cs_method *m, int interrupt)
 {
     toy t = toy_new(m);
-    toy_result r = {0};
     cs_task *task;
     void *state;
     cs_task_summary sum;
@@ -215,12 +215,11 @@ static uint64_t stepped(const cs_method *m, int interrupt)
     }
     m->close(state);
     cs_task_summary_get(task, &sum);
-    r.trace = sum.evals[CS_FID_SHORT] + 1000u * sum.hw_queries + 100000000u * sum.search_mac;
-    if (cs_task_offer_at(task, 0))
-        r.trace ^= cs_task_offer_at(task, 0)->hash;
+    const uint64_t whole[] = {sum.evals[CS_FID_SHORT], sum.hw_queries, sum.search_mac, sum.offers,
+                              cs_task_offer_at(task, 0) ? cs_task_offer_at(task, 0)->hash : 0};
     cs_task_free(task);
     toy_free(&t);
-    return r.trace;
+    return cs_hash_bytes(whole, sizeof whole, 0);
 }
 
 Test(conform, load_after_save_goes_on_as_before)
