@@ -2,6 +2,7 @@
 #include "run/profile_keys.h"
 
 #include "core/hash.h"
+#include "cosearch/method.h"
 #include <ini.h>
 #include <math.h>
 #include <stdio.h>
@@ -105,6 +106,40 @@ static cs_status unknown_key(const char *section, const char *name, cs_error *er
                    nearest ? " (did you mean [" : "", nearest ? nearest : "", nearest ? "]?)" : "");
 }
 
+/* The labels of a parameter, NULL if it or its method is not known or has none. */
+static const char *const *labels_of(const char *method, const char *name)
+{
+    const cs_method *m = cs_method_find(method);
+    for (const cs_param *q = m ? m->params : NULL; q && q->name; q++)
+        if (strcmp(q->name, name) == 0)
+            return q->labels;
+    return NULL;
+}
+
+/* A number, or one of the names the method declares for the values 0, 1, ... */
+static cs_status read_param(const char *method, const char *name, const char *value, double *out,
+                            cs_error *err)
+{
+    const char *const *labels = labels_of(method, name);
+    char list[160] = "";
+    for (size_t i = 0, at = 0; labels && labels[i]; i++) {
+        if (strcmp(labels[i], value) == 0) {
+            *out = (double)i;
+            return CS_OK;
+        }
+        if (at < sizeof list)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", labels[i]);
+    }
+    const bool number = cs_text_double(value, out);
+    if (labels && !(number && floor(*out) == *out))
+        return cs_fail(err, CS_EUSAGE, "parameter %s.%s: '%s' is none of %s", method, name, value,
+                       list);
+    if (!number)
+        return cs_fail(err, CS_EUSAGE, "parameter %s.%s: '%s' is not a number", method, name,
+                       value);
+    return CS_OK;
+}
+
 static cs_status set_param(cs_profile *p, const char *method, const char *name, const char *value,
                            cs_error *err)
 {
@@ -113,9 +148,7 @@ static cs_status set_param(cs_profile *p, const char *method, const char *name, 
         return cs_fail(err, CS_EUSAGE, "parameter %s.%s has too long a name", method, name);
     snprintf(setting.method, sizeof setting.method, "%s", method);
     snprintf(setting.name, sizeof setting.name, "%s", name);
-    if (!cs_text_double(value, &setting.value))
-        return cs_fail(err, CS_EUSAGE, "parameter %s.%s: '%s' is not a number", method, name,
-                       value);
+    CS_TRY(read_param(method, name, value, &setting.value, err));
     for (size_t i = 0; i < p->n_params; i++)
         if (strcmp(p->param[i].method, method) == 0 && strcmp(p->param[i].name, name) == 0) {
             p->param[i] = setting;

@@ -124,6 +124,15 @@ Test(profile, set_takes_method_parameters_and_refuses_the_rest)
     cr_assert_eq(cs_profile_set(&p, "hsco.beta=0.75", &err), CS_OK);
     cr_assert_eq(p.param[0].value, 0.75);
     cr_assert_str_eq(p.overridden, "hsco.beta");
+    cr_assert_eq(cs_profile_set(&p, "hsco.optimizer=rmsprop", &err), CS_OK, "%s", err.text);
+    cr_assert_eq(p.param[1].value, 0.0);
+    cr_assert_eq(cs_profile_set(&p, "hsco.optimizer=1", &err), CS_OK);
+    cr_assert_eq(p.param[1].value, 1.0);
+    cr_assert_eq(cs_profile_set(&p, "hsco.optimizer=sgd", &err), CS_EUSAGE);
+    cr_assert(strstr(err.text, "none of rmsprop, adam"), "%s", err.text);
+    cr_assert_eq(cs_profile_set(&p, "hsco.optimizer=0.5", &err), CS_EUSAGE);
+    cr_assert_eq(cs_profile_set(&p, "hsco.beta=much", &err), CS_EUSAGE);
+    cr_assert(strstr(err.text, "not a number"), "%s", err.text);
     cr_assert_eq(cs_profile_set(&p, "primry=mac:1", &err), CS_EUSAGE);
     cr_assert(strstr(err.text, "did you mean 'primary'"), "%s", err.text);
     cr_assert_eq(cs_profile_set(&p, "primary", &err), CS_EUSAGE);
