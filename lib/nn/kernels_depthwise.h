@@ -36,9 +36,11 @@ INLINE void ring_finish(ring *r, const cs_depthwise *d, const bool quant, const 
         const float *from = z + (ptrdiff_t)r->filled * d->w * d->cp;
         for (int x = 0; x < d->w; x++, to += VW, from += d->cp) {
             float *at = to;
-            for (int c = 0; c < d->cp; c += VW, at += step)
+            for (int c = 0; c < d->cp; c += VW, at += step) {
+                PREFETCH(from + c);
                 v_store(at, finish_vector(d->finish, quant, v_load(from + c),
                                           v_load(d->finish->s + c), v_load(d->finish->t + c)));
+            }
         }
     }
 }
@@ -52,8 +54,11 @@ INLINE void ring_dz(ring *r, const cs_depthwise *d, const cs_dz *in, int until)
         size_t from = (size_t)(r->filled * d->ow) * (size_t)d->cp;
         for (int x = 0; x < d->ow; x++, to += VW, from += (size_t)d->cp) {
             float *at = to;
-            for (int c = 0; c < d->cp; c += VW, at += step)
+            for (int c = 0; c < d->cp; c += VW, at += step) {
+                PREFETCH(in->g + from + (size_t)c);
+                PREFETCH(in->z + from + (size_t)c);
                 v_store(at, dz_vector(in, from + (size_t)c, c));
+            }
         }
     }
 }
