@@ -81,10 +81,20 @@ typedef struct cs_worker {
 /* y = conv(finish(x)) of `images` images; finish NULL: x as it is. */
 void cs_convop_forward(cs_worker *worker, const cs_convop *conv, size_t images, const float *x,
                        const cs_finish *finish, const float *w, float *y, const cs_stats *stats);
-/* dw += gradient of the weights; gin (NULL: not wanted) = gradient of x, masked by finish, plus
- * `add` if not NULL; its sums into stats if not NULL. */
+/* What happens to the gradient of the input on its way out: where finish passes it, plus `add`,
+ * then where `then` passes it, which is what the input was stored after (see cs_gate). */
+typedef struct cs_input_gradient {
+    float *to;             /* NULL: not wanted                                               */
+    const float *add;      /* NULL: nothing                                                  */
+    const cs_finish *then; /* NULL: there is none                                            */
+    const float *z;
+    const cs_stats *stats; /* NULL: sums not wanted                                          */
+} cs_input_gradient;
+
+/* dw += gradient of the weights; the gradient of x goes where `in` says. A depthwise convolution
+ * needs a finish and a place for the gradient, and has neither add nor then. */
 void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
                     const float *x, const cs_finish *finish, const cs_weights *weights, float *dw,
-                    float *gin, const float *add, const cs_stats *stats);
+                    const cs_input_gradient *in);
 
 #endif

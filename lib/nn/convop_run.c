@@ -1,6 +1,7 @@
 /* Forward and backward passes of a convolution over a range of images. */
 #include "nn/convop.h"
 
+#include <assert.h>
 #include <string.h>
 
 static size_t pixels(int h, int w)
@@ -52,16 +53,28 @@ static void pointwise_forward(cs_worker *worker, const cs_convop *conv, size_t i
     }
 }
 
+/* The gate for the rows of a tile that begins `at` floats into the tensors. */
+static cs_gate gate_at(const cs_input_gradient *out, const cs_finish *finish, const float *x,
+                       size_t at, bool stream)
+{
+    return (cs_gate){.own = finish,
+                     .x = x,
+                     .add = out->add ? out->add + at : NULL,
+                     .then = out->then,
+                     .z = out->then ? out->z + at : NULL,
+                     .stream = stream};
+}
+
 static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
                            const float *x, const cs_finish *finish, const float *wt, float *dw,
-                           float *gin, const float *add, const cs_stats *stats)
+                           const cs_input_gradient *out)
 {
     const cs_kernels *k = worker->kernels;
     float *a_tile = worker->scratch, *d = a_tile + (size_t)conv->tile * (size_t)conv->in_p;
     float *g_tile = d + (size_t)conv->tile * (size_t)conv->out_p;
-    const bool stream = finish && cs_streams(images * cs_convop_in_size(conv));
+    const bool stream = cs_streams(images * cs_convop_in_size(conv));
     cs_dz in = *dz;
-    size_t left = images * pixels(conv->h, conv->w);
+    size_t at = 0, left = images * pixels(conv->h, conv->w);
     while (left > 0) {
         const int n = rest(left, conv->tile);
         const size_t step_in = (size_t)n * (size_t)conv->in_p;
@@ -75,18 +88,14 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
         k->dz((size_t)n, conv->out_p, &in, d);
         k->product(conv->cin, conv->out_p, n, a, 1, conv->in_p, d, conv->out_p, dw, conv->out_p,
                    true);
-        if (gin) {
-            float *to = stream ? g_tile : gin;
+        if (out->to) {
+            float *to = stream ? g_tile : out->to + at;
+            const cs_gate gate = gate_at(out, finish, x, at, stream);
             k->product(n, conv->in_p, conv->cout, d, conv->out_p, 1, wt, conv->rows_p, to,
                        conv->in_p, false);
-            if (finish)
-                k->mask((size_t)n, conv->in_p, finish, x, add, to, gin, stream, stats);
-            else if (add)
-                for (size_t i = 0; i < step_in; i++)
-                    gin[i] += add[i];
-            gin += step_in;
-            add = add ? add + step_in : NULL;
+            k->gate((size_t)n, conv->in_p, &gate, to, out->to + at, out->stats);
         }
+        at += step_in;
         x += step_in;
         in.g += step_out;
         in.z += step_out;
@@ -181,7 +190,7 @@ static void fold(const cs_convop *conv, const float *taps, int oy, float *g)
 
 static void general_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
                          const float *x, const cs_finish *finish, const float *wt, float *dw,
-                         float *gin, const float *add, const cs_stats *stats)
+                         const cs_input_gradient *out)
 {
     const cs_kernels *k = worker->kernels;
     const general g = general_of(conv, worker->scratch);
@@ -190,6 +199,7 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
     cs_dz in = *dz;
     for (size_t i = 0; i < images; i++, x += in_size) {
         general_load(k, conv, x, finish, &g);
+        float *gin = out->to ? out->to + i * in_size : NULL;
         if (gin)
             memset(gin, 0, in_size * sizeof *gin);
         for (int oy = 0; oy < conv->oh; oy++, in.g += row, in.z += row) {
@@ -204,14 +214,8 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
             }
         }
         if (gin) {
-            if (finish)
-                k->mask(pixels(conv->h, conv->w), conv->in_p, finish, x, add, gin, gin, false,
-                        stats);
-            else if (add)
-                for (size_t j = 0; j < in_size; j++)
-                    gin[j] += add[j];
-            gin += in_size;
-            add = add ? add + in_size : NULL;
+            const cs_gate gate = gate_at(out, finish, x, i * in_size, false);
+            k->gate(pixels(conv->h, conv->w), conv->in_p, &gate, gin, gin, out->stats);
         }
     }
 }
@@ -256,17 +260,18 @@ void cs_convop_forward(cs_worker *worker, const cs_convop *conv, size_t images, 
 
 void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
                     const float *x, const cs_finish *finish, const cs_weights *weights, float *dw,
-                    float *gin, const float *add, const cs_stats *stats)
+                    const cs_input_gradient *out)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
+        assert(finish && out->to && !out->add && !out->then);
         cs_depthwise d = depthwise_of(conv, finish);
         set_writes(&d, images * cs_convop_in_size(conv));
-        worker->kernels->depthwise_back(&d, images, dz, x, weights->q, dw, gin, worker->scratch,
-                                        stats);
+        worker->kernels->depthwise_back(&d, images, dz, x, weights->q, dw, out->to, worker->scratch,
+                                        out->stats);
     } else if (conv->kind == CS_CONVOP_POINTWISE) {
-        pointwise_back(worker, conv, images, dz, x, finish, weights->t, dw, gin, add, stats);
+        pointwise_back(worker, conv, images, dz, x, finish, weights->t, dw, out);
     } else {
-        general_back(worker, conv, images, dz, x, finish, weights->t, dw, gin, add, stats);
+        general_back(worker, conv, images, dz, x, finish, weights->t, dw, out);
     }
-    worker->macs += images * conv->macs * (gin ? 2 : 1);
+    worker->macs += images * conv->macs * (out->to ? 2 : 1);
 }

@@ -57,6 +57,18 @@ static inline bool cs_streams(size_t floats)
     return floats >= CS_STREAM_FLOATS;
 }
 
+/* Where the gradient of a convolution's input passes: v = own_lo < own_s*x+own_t < own_hi ? g : 0,
+ * + add; then the same with `then` and z, the batch norm and ReLU that the input was stored after.
+ */
+typedef struct cs_gate {
+    const cs_finish *own; /* NULL: passes everywhere                                        */
+    const float *x;
+    const float *add;      /* NULL: nothing                                                  */
+    const cs_finish *then; /* NULL: there is none                                            */
+    const float *z;
+    bool stream; /* write past the caches                                          */
+} cs_gate;
+
 typedef struct cs_kernels {
     /* c[m][n] = (add ? c : 0) + sum_k a[i*a_row + k*a_k] * b[k*ldb + j]; n a multiple of CS_LANES.
      */
@@ -68,10 +80,10 @@ typedef struct cs_kernels {
     void (*stats)(size_t rows, int cp, const float *z, float *out, const cs_stats *stats);
     /* out = c1*g + c2*z + c3 */
     void (*dz)(size_t rows, int cp, const cs_dz *in, float *out);
-    /* out = lo < s*z+t < hi ? g : 0, then + add if not NULL; sums of out and out*z if stats. out
-     * may be g. */
-    void (*mask)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                 const float *g, float *out, bool stream, const cs_stats *stats);
+    /* Lets the gradient g through the gate into out, which may be g. Sums of out and out * z if
+     * stats, z being what the later of the two finishes reads. */
+    void (*gate)(size_t rows, int cp, const cs_gate *gate, const float *g, float *out,
+                 const cs_stats *stats);
     /* out = max(s*z + t, lo) (+ add); min and max of out per channel into stats if not NULL. */
     void (*join)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
                  float *out, const cs_stats *stats);
@@ -79,7 +91,8 @@ typedef struct cs_kernels {
      * cs_depthwise_scratch. */
     void (*depthwise)(const cs_depthwise *d, size_t images, const float *z, const float *w,
                       float *y, float *scratch, const cs_stats *stats);
-    /* dw[k*k][cp] += gradient of the weights; gin = masked gradient of the input with its sums. */
+    /* dw[k*k][cp] += gradient of the weights; gin = gradient of the input where finish passes it,
+     * with its sums. */
     void (*depthwise_back)(const cs_depthwise *d, size_t images, const cs_dz *in, const float *z,
                            const float *w, float *dw, float *gin, float *scratch,
                            const cs_stats *stats);

@@ -12,4 +12,4 @@
 #include "nn/kernels_depthwise.h"
 
 const cs_kernels cs_kernels_avx512 = {product,   finish,    stats_rows, dz_rows,
-                                      mask_rows, join_rows, depthwise,  depthwise_back};
+                                      pass_gate, join_rows, depthwise,  depthwise_back};

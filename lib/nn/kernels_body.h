@@ -157,20 +157,31 @@ static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out)
         }
 }
 
-static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                      const float *g, float *out, bool stream, const cs_stats *stats)
+INLINE void gate_rows(const bool own, const bool then, size_t rows, int cp, const cs_gate *gate,
+                      const float *g, float *out, const cs_stats *stats)
 {
-    const vf lo = v_set(f->lo), hi = v_set(f->hi);
+    const vf lo = v_set(own ? gate->own->lo : 0.0f), hi = v_set(own ? gate->own->hi : 0.0f);
+    const vf lo2 = v_set(then ? gate->then->lo : 0.0f), hi2 = v_set(then ? gate->then->hi : 0.0f);
     for (int c = 0; c < cp; c += VW) {
-        const vf s = v_load(f->s + c), t = v_load(f->t + c);
+        const vf s = own ? v_load(gate->own->s + c) : v_zero();
+        const vf t = own ? v_load(gate->own->t + c) : v_zero();
+        const vf s2 = then ? v_load(gate->then->s + c) : v_zero();
+        const vf t2 = then ? v_load(gate->then->t + c) : v_zero();
         vf sum = v_zero(), product_sum = v_zero();
         for (size_t r = 0; r < rows; r++) {
             const size_t at = r * (size_t)cp + (size_t)c;
-            const vf x = v_load(z + at);
-            vf y = v_between(v_fma(s, x, t), lo, hi, v_load(g + at));
-            if (add)
-                y = y + v_load(add + at);
-            if (stream)
+            vf x = v_zero(), y = v_load(g + at);
+            if (own) {
+                x = v_load(gate->x + at);
+                y = v_between(v_fma(s, x, t), lo, hi, y);
+            }
+            if (gate->add)
+                y = y + v_load(gate->add + at);
+            if (then) {
+                x = v_load(gate->z + at);
+                y = v_between(v_fma(s2, x, t2), lo2, hi2, y);
+            }
+            if (gate->stream)
                 v_stream(out + at, y);
             else
                 v_store(out + at, y);
@@ -182,8 +193,21 @@ static void mask_rows(size_t rows, int cp, const cs_finish *f, const float *z, c
             add_lanes(stats->square + c, product_sum);
         }
     }
-    if (stream)
+    if (gate->stream)
         v_stream_end();
+}
+
+static void pass_gate(size_t rows, int cp, const cs_gate *gate, const float *g, float *out,
+                      const cs_stats *stats)
+{
+    if (gate->own && gate->then)
+        gate_rows(true, true, rows, cp, gate, g, out, stats);
+    else if (gate->own)
+        gate_rows(true, false, rows, cp, gate, g, out, stats);
+    else if (gate->then)
+        gate_rows(false, true, rows, cp, gate, g, out, stats);
+    else
+        gate_rows(false, false, rows, cp, gate, g, out, stats);
 }
 
 static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,

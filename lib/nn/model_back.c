@@ -44,32 +44,29 @@ static void collect_sums(const cs_model *m, cs_layer *layer)
     }
 }
 
-typedef struct join_arg {
-    const cs_layer *last;
-    float *dx;
-} join_arg;
+typedef struct back_arg {
+    const cs_layer *layer;
+    const cs_layer *before; /* last layer of the stage that wrote x, or NULL                    */
+    const float *g, *x, *add;
+    float *gin;
+} back_arg;
 
-static void join_back_work(cs_part *part, size_t first, size_t count, const void *arg)
+/* The gradient of a stage's result, spread from the pooled features, as that of its last batch
+ * norm: through its ReLU, with the sums. Other stages get this done by the stage after them. */
+static void last_gate_work(cs_part *part, size_t first, size_t count, const void *arg)
 {
-    const join_arg *a = arg;
-    const cs_convop *c = &a->last->conv;
+    const back_arg *a = arg;
+    const cs_layer *last = a->layer;
+    const cs_convop *c = &last->conv;
     const size_t tile = (size_t)c->ow, rows = count * (size_t)c->oh * tile;
     const cs_stats stats = {part->sum, part->square, NULL, NULL};
     clear_sums(part, c->out_p);
     for (size_t r = 0; r < rows; r += tile) {
         const size_t at = first * cs_convop_out_size(c) + r * (size_t)c->out_p;
-        part->worker.kernels->mask(tile, c->out_p, &a->last->out, a->last->z + at, NULL, a->dx + at,
-                                   a->dx + at, false, &stats);
+        const cs_gate gate = {.then = &last->out, .z = last->z + at};
+        part->worker.kernels->gate(tile, c->out_p, &gate, a->gin + at, a->gin + at, &stats);
     }
 }
-
-typedef struct back_arg {
-    const cs_model *model;
-    const cs_layer *layer;
-    const float *g, *x, *add;
-    float *gin;
-    bool sums;
-} back_arg;
 
 static void back_work(cs_part *part, size_t first, size_t count, const void *arg)
 {
@@ -79,34 +76,44 @@ static void back_work(cs_part *part, size_t first, size_t count, const void *arg
     const size_t out = first * cs_convop_out_size(&layer->conv);
     const cs_dz dz = {a->g + out, layer->z + out, layer->c1, layer->c2, layer->c3};
     const cs_stats stats = {part->sum, part->square, NULL, NULL};
+    cs_input_gradient to = {
+        .to = a->gin ? a->gin + in : NULL, .add = a->add ? a->add + in : NULL, .stats = &stats};
+    if (a->before) {
+        to.then = &a->before->out;
+        to.z = a->before->z + in;
+    }
     clear_sums(part, layer->conv.in_p);
     cs_convop_back(&part->worker, &layer->conv, count, &dz, a->x + in,
                    layer->finishes ? &layer->in : NULL, &layer->weights, part->grad + layer->w,
-                   a->gin ? a->gin + in : NULL, a->add ? a->add + in : NULL,
-                   a->sums ? &stats : NULL);
+                   &to);
 }
 
-/* x: the stage's input; dx: gradient of its result; dx_in: of its input, NULL if not wanted. */
-static void stage_back(cs_model *m, cs_stage *stage, const float *x, float *dx, float *dx_in,
-                       size_t n)
+/* x: the stage's input, `before` the layer whose finished output it is (NULL: the graph's input,
+ * which needs no gradient). dx: gradient of the stage's result as its last batch norm has it;
+ * dx_in: the same for the stage before. */
+static void stage_back(cs_model *m, cs_stage *stage, const float *x, cs_layer *before,
+                       const float *dx, float *dx_in, size_t n)
 {
-    cs_layer *last = cs_stage_last(stage);
-    const join_arg join = {last, dx};
-    cs_model_parts(m, n, join_back_work, &join);
-    collect_sums(m, last);
     const float *g = dx;
     for (int j = stage->n_layers - 1; j >= 0; j--) {
         cs_layer *layer = &stage->layer[j];
         cs_bn_back(&layer->bn, layer->conv.out_p, layer->sum, layer->square,
                    (double)n * layer->conv.oh * layer->conv.ow, m->grad + layer->gamma,
                    m->grad + layer->beta, layer->c1, layer->c2, layer->c3);
-        float *gin = j ? m->gradient[j & 1] : dx_in;
-        const back_arg arg = {
-            m, layer, g, j ? layer[-1].z : x, j == 0 && stage->residual ? dx : NULL, gin, j > 0};
+        back_arg arg = {.layer = layer, .g = g};
+        if (j > 0) {
+            arg.x = layer[-1].z;
+            arg.gin = m->gradient[j & 1];
+        } else {
+            arg.x = x;
+            arg.before = before;
+            arg.add = before && stage->residual ? dx : NULL;
+            arg.gin = before ? dx_in : NULL;
+        }
         cs_model_parts(m, n, back_work, &arg);
-        if (j > 0)
-            collect_sums(m, layer - 1);
-        g = gin;
+        if (j > 0 || before)
+            collect_sums(m, j ? layer - 1 : before);
+        g = arg.gin;
     }
 }
 
@@ -128,9 +135,15 @@ void cs_model_back(cs_model *m, const float *x, size_t n)
     for (int t = 0; t < m->n_parts; t++)
         memset(m->part[t].grad, 0, m->n_params * sizeof *m->grad);
     int at = 0;
+    cs_layer *last = cs_stage_last(&m->stage[m->n_stages - 1]);
+    const back_arg arg = {.layer = last, .gin = m->dx[at]};
     classify_back(m, n, m->dx[at]);
+    cs_model_parts(m, n, last_gate_work, &arg);
+    collect_sums(m, last);
     for (int i = m->n_stages - 1; i >= 0; i--) {
-        stage_back(m, &m->stage[i], i ? m->stage[i - 1].x : x, m->dx[at], i ? m->dx[!at] : NULL, n);
+        cs_stage *from = i ? &m->stage[i - 1] : NULL;
+        stage_back(m, &m->stage[i], from ? from->x : x, from ? cs_stage_last(from) : NULL,
+                   m->dx[at], m->dx[!at], n);
         at = !at;
     }
     finish_gradient(m);

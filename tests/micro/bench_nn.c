@@ -32,9 +32,11 @@ static double op_run(void *context)
     if (b->pass == FORWARD)
         cs_convop_forward(&b->worker, &b->conv, b->n, b->x, &b->finish, b->weights.q, b->y,
                           &b->stats);
-    else
+    else {
+        const cs_input_gradient to = {.to = b->gin, .stats = &b->stats};
         cs_convop_back(&b->worker, &b->conv, b->n, &b->dz, b->x, &b->finish, &b->weights, b->dw,
-                       b->gin, NULL, &b->stats);
+                       &to);
+    }
     return 1.0;
 }
 

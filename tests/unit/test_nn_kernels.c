@@ -47,7 +47,7 @@ Test(nn_kernels, product_of_any_shape)
 typedef struct elements {
     size_t rows;
     int cp;
-    float *z, *g, *add, *out, *s, *t, *c1, *c2, *c3, *min, *max;
+    float *z, *w, *g, *add, *out, *s, *t, *c1, *c2, *c3, *min, *max;
     double *sum, *square;
 } elements;
 
@@ -55,9 +55,9 @@ static elements elements_of(cs_rng *rng)
 {
     elements e = {.rows = (size_t)between(rng, 1, 20), .cp = CS_LANES * between(rng, 1, 5)};
     const size_t n = e.rows * (size_t)e.cp, c = (size_t)e.cp;
-    float **const all[] = {&e.z, &e.g, &e.add, &e.out},
+    float **const all[] = {&e.z, &e.w, &e.g, &e.add, &e.out},
                   **const per[] = {&e.s, &e.t, &e.c1, &e.c2, &e.c3, &e.min, &e.max};
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         *all[i] = normals(n, rng);
     for (size_t i = 0; i < 7; i++)
         *per[i] = normals(c, rng);
@@ -68,8 +68,8 @@ static elements elements_of(cs_rng *rng)
 
 static void elements_free(elements *e)
 {
-    void *const all[] = {e->z,  e->g,  e->add, e->out, e->s,   e->t,     e->c1,
-                         e->c2, e->c3, e->min, e->max, e->sum, e->square};
+    void *const all[] = {e->w,  e->z,  e->g,  e->add, e->out, e->s,   e->t,
+                         e->c1, e->c2, e->c3, e->min, e->max, e->sum, e->square};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -107,7 +107,7 @@ Test(nn_kernels, elementwise)
     EACH_ISA(isa)
     {
         cs_engine *engine = engine_of((cs_isa)isa, 1);
-        for (int round = 0; round < 10; round++) {
+        for (int round = 0; round < 24; round++) {
             elements e = elements_of(&rng);
             const size_t n = e.rows * (size_t)e.cp;
             const cs_finish f = {.s = e.s,
@@ -141,19 +141,37 @@ Test(nn_kernels, elementwise)
             cr_assert_lt(relative(e.out, expect, n), 1e-6);
 
             const cs_stats sums = {e.sum, e.square, NULL, NULL};
-            engine->kernels->mask(e.rows, e.cp, &f, e.z, round % 2 ? e.add : NULL, e.g, e.out,
-                                  round % 3 == 1, &sums);
+            /* own gate, something added, then another gate: every combination over the rounds */
+            const cs_finish then = {.s = e.c1, .t = e.c2, .lo = -0.5f, .hi = 0.5f};
+            const cs_gate gate = {.own = round & 1 ? &f : NULL,
+                                  .x = e.z,
+                                  .add = round & 2 ? e.add : NULL,
+                                  .then = round & 4 ? &then : NULL,
+                                  .z = e.w,
+                                  .stream = round % 3 == 1};
+            engine->kernels->gate(e.rows, e.cp, &gate, e.g, e.out, &sums);
             double *sum = calloc((size_t)e.cp, sizeof *sum);
+            double *product = calloc((size_t)e.cp, sizeof *product);
             for (size_t i = 0; i < n; i++) {
                 const size_t c = i % (size_t)e.cp;
                 const double u = (double)e.s[c] * (double)e.z[i] + (double)e.t[c];
-                expect[i] = (u > (double)f.lo && u < (double)f.hi ? (double)e.g[i] : 0.0) +
-                            (round % 2 ? (double)e.add[i] : 0.0);
+                const double v = (double)e.c1[c] * (double)e.w[i] + (double)e.c2[c];
+                expect[i] = (double)e.g[i];
+                if (gate.own && !(u > (double)f.lo && u < (double)f.hi))
+                    expect[i] = 0.0;
+                if (gate.add)
+                    expect[i] += (double)e.add[i];
+                if (gate.then && !(v > -0.5 && v < 0.5))
+                    expect[i] = 0.0;
                 sum[c] += expect[i];
+                product[c] += expect[i] * (double)(gate.then ? e.w[i] : gate.own ? e.z[i] : 0.0f);
             }
             cr_assert_lt(relative(e.out, expect, n), 1e-6);
-            for (int c = 0; c < e.cp; c++)
-                cr_assert_lt(fabs(e.sum[c] - sum[c]), 1e-5);
+            for (int c = 0; c < e.cp; c++) {
+                cr_assert_lt(fabs(e.sum[c] - sum[c]), 1e-4);
+                cr_assert_lt(fabs(e.square[c] - product[c]), 1e-4);
+            }
+            free(product);
             free(sum);
             free(expect);
             elements_free(&e);
@@ -275,7 +293,8 @@ static void conv_run(cs_isa isa, const conv_case *c, const cs_finish *f, const c
     }
     for (int i = 0; i < v->in_p; i++)
         sum[i] = square[i] = 0.0;
-    cs_convop_back(&worker, v, (size_t)c->shape.n, &dz, x, f, &weights, dw, gin, NULL, &stats);
+    const cs_input_gradient to = {.to = gin, .stats = &stats};
+    cs_convop_back(&worker, v, (size_t)c->shape.n, &dz, x, f, &weights, dw, &to);
     cs_convop_weight_gradient(v, w, &weights, CS_STE_CLAMP, dw);
     matrix_to_oihw(v, dw, flat);
     cr_assert_lt(relative(flat, c->dw, c->n_w), 2e-6, "%s dw", what);
@@ -412,7 +431,8 @@ static void run_images(cs_engine *engine, const cs_convop *v, size_t n, bool at_
         const size_t in = i * cs_convop_in_size(v), out = i * cs_convop_out_size(v);
         const cs_dz dz = {dy + out, y + out, coef, coef + wide, coef + wide};
         cs_convop_forward(&worker, v, step, x + in, f, weights->q, y + out, &stats);
-        cs_convop_back(&worker, v, step, &dz, x + in, f, weights, dw, gin + in, NULL, &stats);
+        const cs_input_gradient to = {.to = gin + in, .stats = &stats};
+        cs_convop_back(&worker, v, step, &dz, x + in, f, weights, dw, &to);
     }
     free(coef);
     free(dw);

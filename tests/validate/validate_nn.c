@@ -73,7 +73,8 @@ static cs_status check_conv(const tensor_case *c, cs_engine *engine, validate_re
     const cs_dz dz = {pdy, py, ones, zeros, zeros};
     cs_convop_prepare(&conv, pw, CS_BITS_FLOAT, &weights);
     cs_convop_forward(&worker, &conv, (size_t)n, px, &open, weights.q, py, NULL);
-    cs_convop_back(&worker, &conv, (size_t)n, &dz, px, &open, &weights, pdw, pdx, NULL, NULL);
+    const cs_input_gradient to = {.to = pdx};
+    cs_convop_back(&worker, &conv, (size_t)n, &dz, px, &open, &weights, pdw, &to);
     cs_convop_weight_gradient(&conv, pw, &weights, CS_STE_CLAMP, pdw);
     padded_to_nchw(py, n, conv.cout, o, conv.out_p, flat);
     tensor_compare(c, engine, y, flat, out);
@@ -125,7 +126,8 @@ static cs_status check_bn(const tensor_case *c, cs_engine *engine, validate_resu
     padded_to_nchw(o, n, ch, hw, cp, flat);
     tensor_compare(c, engine, y, flat, out);
     memset(sums, 0, (size_t)(2 * cp) * sizeof *sums);
-    engine->kernels->mask(rows, cp, &f, z, NULL, g, g, false, &stats);
+    const cs_gate gate = {.then = &f, .z = z};
+    engine->kernels->gate(rows, cp, &gate, g, g, &stats);
     cs_bn_back(&bn, cp, sums, sums + cp, (double)rows, dg, db, v + 10 * cp, v + 11 * cp,
                v + 12 * cp);
     const cs_dz dz = {g, z, v + 10 * cp, v + 11 * cp, v + 12 * cp};
@@ -266,7 +268,8 @@ static void quantise_activation(const cs_engine *engine, const quant_case *q, co
     } else {
         const cs_finish f = cs_quant_finish(&quant, NULL, cp, s, t);
         engine->kernels->finish(1, cp, &f, in, out);
-        engine->kernels->mask(1, cp, &f, in, NULL, g, g, false, NULL);
+        const cs_gate gate = {.own = &f, .x = in};
+        engine->kernels->gate(1, cp, &gate, g, g, NULL);
     }
     memcpy(y, out, x->n * sizeof *y);
     memcpy(mask, g, x->n * sizeof *mask);
