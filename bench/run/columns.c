@@ -84,7 +84,7 @@ static const cs_column results[] = {
     {"acc_test_mean", EXACT, "", 1, SAME, "test accuracy, mean over retrainings from scratch; the primary score; empty: no answer"},
     {"acc_test_sd", EXACT, "", 1, SAME, "standard deviation over retrainings; empty with fewer than two"},
     {"retrains", COUNT, "", 1, SAME, "retrainings of the answer; empty: no answer"},
-    {"acc_random", EXACT, "", 1, SAME, "test accuracy of random search in this cell: needs all its runs, so `run` leaves it empty and `stats` computes it"},
+    {"acc_random", EXACT, "", 1, SAME, "mean test accuracy of random search in this cell; empty: a row is written once, when the cell's other runs need not be there yet"},
     {"ri_percent", EXACT, "%", 1, SAME, "relative improvement over acc_random; empty for the same reason"},
 
     {"feasible", FLAG, "", 1, SAME, "the answer meets every limit, as the harness re-derives them; empty: no answer"},

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define POLL_S 0.25
 
@@ -202,6 +203,22 @@ static void draw(runner *r)
     cs_progress_draw(&r->progress, item, n);
 }
 
+/* Locks found taken are tried once more after a second: a worker whose parent was killed just now
+ * holds its lock until it is dead, too. */
+static bool wait_for_held(runner *r)
+{
+    bool held = false;
+    for (size_t i = 0; !r->held_tried_again && i < r->plan->n_jobs; i++)
+        if (r->state[i] == RUN_HELD) {
+            r->state[i] = RUN_PENDING;
+            held = true;
+        }
+    r->held_tried_again = true;
+    if (held)
+        nanosleep(&(struct timespec){1, 0}, NULL);
+    return held;
+}
+
 static cs_status loop(runner *r, cs_error *err)
 {
     CS_TRY(flush_rows(r, false, err));
@@ -211,7 +228,7 @@ static cs_status loop(runner *r, cs_error *err)
         if (r->outcome->signal)
             return CS_OK;
         CS_TRY(fill_slots(r, err));
-        if (r->n_active == 0)
+        if (r->n_active == 0 && !wait_for_held(r))
             return CS_OK;
         for (size_t s = 0; s < r->n_slots; s++)
             children[s] = r->active[s].used ? r->active[s].child : NULL;

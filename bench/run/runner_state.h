@@ -40,6 +40,7 @@ typedef struct runner {
     run_state *state; /* [plan->n_jobs] */
     active_run active[SLOTS_MAX];
     size_t n_slots, n_active;
+    bool held_tried_again;
     int cpu[SLOTS_MAX];
     size_t n_cpus;
 } runner;

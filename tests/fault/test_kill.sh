@@ -24,9 +24,11 @@ agree() { # WHAT RESULTS
     check "$1: every run exactly once, same bytes" diff "$TEST_DIR/calm.csv" "$TEST_DIR/now.csv"
 }
 
-# Four times the parent, four times a worker.
+# Four times the parent, four times a worker; under sanitizers half of it.
 killed=0
-for k in 1 2 3 4 5 6 7 8; do
+rounds="1 2 3 4 5 6 7 8" disks="9 10"
+sanitized && rounds="1 2 5 6" disks=9
+for k in $rounds; do
     where=$TEST_DIR/kill$k
     at=$(moment $k)
     "$COSEARCH" --results "$where" -q run "$CI_PROFILE" >/dev/null 2>&1 &
@@ -37,7 +39,7 @@ for k in 1 2 3 4 5 6 7 8; do
         left=$(workers $parent)
         kill -9 $parent 2>/dev/null
         wait $parent 2>/dev/null
-        sleep 0.3
+        sleep 0.2
         for pid in $left; do
             [ -e "/proc/$pid/exe" ] && not_ok "$what: worker $pid outlived its parent"
         done
@@ -56,10 +58,10 @@ for k in 1 2 3 4 5 6 7 8; do
     agree "$what" "$where"
 done
 
-check "of four kills of a worker, some met one ($killed)" test $killed -ge 1
+check "kills of a worker met one ($killed times)" test $killed -ge 1
 
 # Twice a full disk.
-for k in 9 10; do
+for k in $disks; do
     disk=$TEST_DIR/disk$k
     mkdir "$disk"
     if ! mount -t tmpfs -o size=512k tmpfs "$disk" 2>/dev/null; then
