@@ -1,6 +1,7 @@
 #include "nn/convop.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 /* Working set of a tile: both operands should stay in the second-level cache beside the weights,
@@ -70,56 +71,114 @@ size_t cs_convop_weight_at(const cs_convop *conv, int o, int i, int ky, int kx)
     return (size_t)row * (size_t)conv->out_p + (size_t)cs_convop_position(conv, o);
 }
 
-static void quantise_columns(const cs_convop *conv, const float *w, int bits, cs_weights *out)
+/* Range and quantiser of CS_LANES columns from c on. The ranges of a grouped convolution leave its
+ * structural zeros out. */
+static void column_quants(const cs_convop *conv, const float *w, int bits, int c, cs_quant *quant)
 {
-    const size_t cp = (size_t)conv->out_p;
-    for (int c = 0; c < conv->cout; c++) {
-        bool first = true;
-        float min = 0.0f, max = 0.0f;
-        for (int r = 0; r < conv->rows; r++) {
-            const float x = w[(size_t)r * cp + (size_t)c];
-            if (!cs_convop_connected(conv, r, c))
-                continue;
-            min = first || x < min ? x : min;
-            max = first || x > max ? x : max;
-            first = false;
-        }
-        out->quant[c] = cs_quant_of(min, max, bits);
+    float min[CS_LANES], max[CS_LANES];
+    for (int i = 0; i < CS_LANES; i++) {
+        min[i] = INFINITY;
+        max[i] = -INFINITY;
     }
-    for (int r = 0; r < conv->rows; r++)
-        for (int c = 0; c < conv->out_p; c++) {
-            const size_t at = (size_t)r * cp + (size_t)c;
-            out->q[at] =
-                cs_convop_connected(conv, r, c) ? cs_quant_value(&out->quant[c], w[at]) : 0.0f;
+    const bool whole = conv->groups == 1 || conv->kind == CS_CONVOP_DEPTHWISE;
+    for (int r = 0; r < conv->rows; r++) {
+        const float *row = w + (size_t)r * (size_t)conv->out_p + c;
+        for (int i = 0; i < CS_LANES; i++) {
+            const bool counts = whole || cs_convop_connected(conv, r, c + i);
+            min[i] = counts && row[i] < min[i] ? row[i] : min[i];
+            max[i] = counts && row[i] > max[i] ? row[i] : max[i];
         }
+    }
+    for (int i = 0; i < CS_LANES; i++)
+        quant[i] = cs_quant_of(min[i], max[i], bits);
+}
+
+/* What a loop over the CS_LANES columns of a row reads, as arrays. A column that is not quantised
+ * (exact) holds one value only, which min reproduces; its gradient passes everywhere. */
+typedef struct lanes {
+    float min[CS_LANES], inverse[CS_LANES], step[CS_LANES], top[CS_LANES];
+    float above[CS_LANES], below[CS_LANES]; /* the gradient passes between, in code space      */
+} lanes;
+
+static lanes lanes_of(const cs_quant *quant)
+{
+    lanes l;
+    for (int i = 0; i < CS_LANES; i++) {
+        const bool exact = quant[i].exact;
+        l.min[i] = isfinite(quant[i].min) ? quant[i].min : 0.0f; /* a padding column has no range */
+        l.inverse[i] = exact ? 0.0f : quant[i].inverse;
+        l.step[i] = exact ? 0.0f : quant[i].step;
+        l.top[i] = exact ? 0.0f : quant[i].top;
+        l.above[i] = exact ? -INFINITY : 0.0f;
+        l.below[i] = exact ? INFINITY : quant[i].top;
+    }
+    return l;
+}
+
+static void quantise(const cs_convop *conv, const float *w, int bits, cs_weights *out)
+{
+    for (int c = 0; c < conv->out_p; c += CS_LANES) {
+        column_quants(conv, w, bits, c, out->quant + c);
+        const lanes l = lanes_of(out->quant + c);
+        for (int r = 0; r < conv->rows; r++) {
+            const size_t at = (size_t)r * (size_t)conv->out_p + (size_t)c;
+            for (int i = 0; i < CS_LANES; i++) {
+                float u = (w[at + (size_t)i] - l.min[i]) * l.inverse[i];
+                u = u < 0.0f ? 0.0f : u;
+                u = u > l.top[i] ? l.top[i] : u;
+                out->q[at + (size_t)i] = cs_quant_nearest(u) * l.step[i] + l.min[i];
+            }
+        }
+    }
+    for (int r = 0; r < conv->rows; r++) /* padding, and zeros between groups */
+        for (int c = conv->groups == 1 ? conv->cout : 0; c < conv->out_p; c++)
+            if (!cs_convop_connected(conv, r, c))
+                out->q[(size_t)r * (size_t)conv->out_p + (size_t)c] = 0.0f;
+}
+
+static void transpose(const cs_convop *conv, cs_weights *out)
+{
+    const size_t rp = (size_t)conv->rows_p, cp = (size_t)conv->out_p;
+    for (int c = 0; c < conv->cout; c++)
+        for (size_t r = (size_t)conv->rows; r < rp; r++)
+            out->t[(size_t)c * rp + r] = 0.0f;
+    for (int c0 = 0; c0 < conv->cout; c0 += CS_LANES) {
+        const int last = c0 + CS_LANES < conv->cout ? c0 + CS_LANES : conv->cout;
+        for (int r = 0; r < conv->rows; r++)
+            for (int c = c0; c < last; c++)
+                out->t[(size_t)c * rp + (size_t)r] = out->q[(size_t)r * cp + (size_t)c];
+    }
 }
 
 void cs_convop_prepare(const cs_convop *conv, const float *w, int bits, cs_weights *out)
 {
     if (bits < CS_BITS_FLOAT)
-        quantise_columns(conv, w, bits, out);
+        quantise(conv, w, bits, out);
     else
         memcpy(out->q, w, cs_convop_weights(conv) * sizeof *w);
-    if (!out->t)
-        return;
-    for (int c = 0; c < conv->cout; c++) {
-        float *row = out->t + (size_t)c * (size_t)conv->rows_p;
-        for (int r = 0; r < conv->rows; r++)
-            row[r] = out->q[(size_t)r * (size_t)conv->out_p + (size_t)c];
-        for (int r = conv->rows; r < conv->rows_p; r++)
-            row[r] = 0.0f;
-    }
+    if (out->t)
+        transpose(conv, out);
 }
 
 void cs_convop_weight_gradient(const cs_convop *conv, const float *w, const cs_weights *weights,
                                cs_ste rule, float *dw)
 {
-    for (int r = 0; r < conv->rows; r++)
-        for (int c = 0; c < conv->out_p; c++) {
+    const bool masked = weights->quant && rule == CS_STE_CLAMP;
+    for (int c = 0; masked && c < conv->out_p; c += CS_LANES) {
+        const lanes l = lanes_of(weights->quant + c);
+        for (int r = 0; r < conv->rows; r++) {
             const size_t at = (size_t)r * (size_t)conv->out_p + (size_t)c;
-            if (!cs_convop_connected(conv, r, c))
-                dw[at] = 0.0f;
-            else if (weights->quant)
-                dw[at] *= cs_quant_pass(&weights->quant[c], rule, w[at]);
+            for (int i = 0; i < CS_LANES; i++) {
+                const float u = (w[at + (size_t)i] - l.min[i]) * l.inverse[i];
+                const float g = dw[at + (size_t)i];
+                dw[at + (size_t)i] = u > l.above[i] && u < l.below[i] ? g : 0.0f;
+            }
         }
+    }
+    if (conv->groups == 1 || conv->kind == CS_CONVOP_DEPTHWISE)
+        return;
+    for (int r = 0; r < conv->rows; r++)
+        for (int c = 0; c < conv->out_p; c++)
+            if (!cs_convop_connected(conv, r, c))
+                dw[(size_t)r * (size_t)conv->out_p + (size_t)c] = 0.0f;
 }

@@ -117,11 +117,26 @@ static void stage_back(cs_model *m, cs_stage *stage, const float *x, cs_layer *b
     }
 }
 
+/* Adds up the parts' gradients, always in the same order, a share of the parameters a thread. */
+static void reduce_gradient(cs_model *m)
+{
+    const size_t chunk = 1 << 14, chunks = (m->n_params + chunk - 1) / chunk;
+    const int parts = m->n_parts;
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (size_t k = 0; k < chunks; k++) {
+        const size_t last = (k + 1) * chunk < m->n_params ? (k + 1) * chunk : m->n_params;
+        for (int t = 1; t < parts; t++)
+            for (size_t i = k * chunk; i < last; i++)
+                m->grad[i] += m->part[t].grad[i];
+    }
+}
+
 static void finish_gradient(cs_model *m)
 {
-    for (int t = 1; t < m->n_parts; t++)
-        for (size_t i = 0; i < m->n_params; i++)
-            m->grad[i] += m->part[t].grad[i];
+    const int parts = m->n_parts;
+    if (parts > 1)
+        reduce_gradient(m);
+#pragma omp parallel for num_threads(parts) schedule(dynamic) if (parts > 1)
     for (int i = 0; i < m->n_stages; i++)
         for (int j = 0; j < m->stage[i].n_layers; j++) {
             const cs_layer *layer = &m->stage[i].layer[j];
@@ -130,10 +145,16 @@ static void finish_gradient(cs_model *m)
         }
 }
 
+static void clear_work(cs_part *part, size_t first, size_t count, const void *arg)
+{
+    (void)first;
+    (void)count;
+    memset(part->grad, 0, *(const size_t *)arg * sizeof *part->grad);
+}
+
 void cs_model_back(cs_model *m, const float *x, size_t n)
 {
-    for (int t = 0; t < m->n_parts; t++)
-        memset(m->part[t].grad, 0, m->n_params * sizeof *m->grad);
+    cs_model_parts(m, n, clear_work, &m->n_params);
     int at = 0;
     cs_layer *last = cs_stage_last(&m->stage[m->n_stages - 1]);
     const back_arg arg = {.layer = last, .gin = m->dx[at]};

@@ -156,13 +156,16 @@ static void input_span(const cs_model *m, const float *x, size_t n, float *lo, f
         return;
     for (size_t r = 0; r < n * (size_t)c->h * (size_t)c->w; r++)
         for (int i = 0; i < c->cin; i++) {
-            *lo = fminf(*lo, x[r * (size_t)c->in_p + (size_t)i]);
-            *hi = fmaxf(*hi, x[r * (size_t)c->in_p + (size_t)i]);
+            const float v = x[r * (size_t)c->in_p + (size_t)i];
+            *lo = v < *lo ? v : *lo;
+            *hi = v > *hi ? v : *hi;
         }
 }
 
 static void prepare_weights(cs_model *m)
 {
+    const int parts = m->n_parts;
+#pragma omp parallel for num_threads(parts) schedule(dynamic) if (parts > 1)
     for (int i = 0; i < m->n_stages; i++)
         for (int j = 0; j < m->stage[i].n_layers; j++) {
             cs_layer *layer = &m->stage[i].layer[j];

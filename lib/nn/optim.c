@@ -30,10 +30,15 @@ void cs_adam_step(const cs_adam *adam, uint64_t step, float *w, const float *g, 
 
 double cs_clip_norm(float *g, size_t n, double max_norm)
 {
-    double square = 0.0;
-    for (size_t i = 0; i < n; i++)
-        square += (double)g[i] * (double)g[i];
-    const double norm = sqrt(square);
+    double part[8] = {0.0}; /* a fixed order that needs no addition to wait for the one before it */
+    size_t at = 0;
+    for (; at + 8 <= n; at += 8)
+        for (size_t i = 0; i < 8; i++)
+            part[i] += (double)g[at + i] * (double)g[at + i];
+    for (; at < n; at++)
+        part[0] += (double)g[at] * (double)g[at];
+    const double norm = sqrt(((part[0] + part[1]) + (part[2] + part[3])) +
+                             ((part[4] + part[5]) + (part[6] + part[7])));
     if (max_norm > 0.0 && norm > max_norm) {
         const float scale = (float)(max_norm / norm);
         for (size_t i = 0; i < n; i++)

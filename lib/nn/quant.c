@@ -16,18 +16,11 @@ cs_quant cs_quant_of(float min, float max, int bits)
     return q;
 }
 
-/* Nearest integer, halves to even, for 0 <= x < 2^22: adding 1.5 * 2^23 leaves no bits for a
- * fraction. rintf would be a library call per value on the baseline CPU. */
-static inline float nearest(float x)
-{
-    return (x + 12582912.0f) - 12582912.0f;
-}
-
 static inline float value(const cs_quant *q, float x)
 {
     float u = (x - q->min) * q->inverse;
     u = u < 0.0f ? 0.0f : u > q->top ? q->top : u;
-    return nearest(u) * q->step + q->min;
+    return cs_quant_nearest(u) * q->step + q->min;
 }
 
 float cs_quant_value(const cs_quant *q, float x)

@@ -29,6 +29,13 @@ typedef struct cs_quant {
     bool exact;               /* not quantised: bits == CS_BITS_FLOAT or a range of 0       */
 } cs_quant;
 
+/* Nearest integer, halves to even, for 0 <= x < 2^22: adding 1.5 * 2^23 leaves no bits for a
+ * fraction. rintf would be a library call per value on the baseline CPU. */
+static inline float cs_quant_nearest(float x)
+{
+    return (x + 12582912.0f) - 12582912.0f;
+}
+
 cs_quant cs_quant_of(float min, float max, int bits);
 float cs_quant_value(const cs_quant *q, float x);
 /* 1 or 0: does the gradient pass at x. */
