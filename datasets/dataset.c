@@ -76,8 +76,8 @@ static cs_status open_parts(cs_dataset *set, const char *data_dir, uint64_t spli
 {
     const cs_data_source *source = set->source;
     CS_TRY(source->load(source, data_dir, false, &set->train, err));
-    if (cs_split_make(set->train.labels, set->train.n, source->classes, split_seed, val_fraction,
-                      &set->train_split) != CS_OK)
+    if (cs_partition_make(set->train.labels, set->train.n, source->classes, split_seed,
+                          val_fraction, &set->train_split) != CS_OK)
         return cs_fail(err, CS_ENOMEM, "out of memory for the splits of %s", source->name);
     if (set->train_split.n_rest == 0 || (val_fraction > 0 && set->train_split.n_val == 0))
         return cs_fail(err, CS_EUSAGE,
@@ -89,8 +89,8 @@ static cs_status open_parts(cs_dataset *set, const char *data_dir, uint64_t spli
         return source->count_test(source, data_dir, &set->info.n_test, err);
     CS_TRY(source->load(source, data_dir, true, &set->test, err));
     set->info.n_test = set->test.n;
-    if (cs_split_make(set->test.labels, set->test.n, source->classes, split_seed, 0,
-                      &set->test_split) != CS_OK)
+    if (cs_partition_make(set->test.labels, set->test.n, source->classes, split_seed, 0,
+                          &set->test_split) != CS_OK)
         return cs_fail(err, CS_ENOMEM, "out of memory for the test split of %s", source->name);
     return CS_OK;
 }
@@ -123,8 +123,8 @@ void cs_dataset_close(cs_dataset *set)
 {
     if (!set)
         return;
-    cs_split_free(&set->train_split);
-    cs_split_free(&set->test_split);
+    cs_partition_free(&set->train_split);
+    cs_partition_free(&set->test_split);
     cs_images_free(&set->train);
     cs_images_free(&set->test);
     free(set);

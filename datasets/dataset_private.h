@@ -11,7 +11,7 @@ struct cs_dataset {
     const cs_data_source *source;
     cs_dataset_info info;
     cs_images train, test; /* test is empty unless with_test */
-    cs_split train_split, test_split;
+    cs_partition train_split, test_split;
     cs_pixel_table table;
     bool with_test;
 };

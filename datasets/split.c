@@ -57,15 +57,15 @@ static void shuffle_classes(const uint16_t *labels, uint32_t n, uint16_t classes
     }
 }
 
-cs_status cs_split_make(const uint16_t *labels, uint32_t n, uint16_t classes, uint64_t seed,
-                        double val_fraction, cs_split *out)
+cs_status cs_partition_make(const uint16_t *labels, uint32_t n, uint16_t classes, uint64_t seed,
+                            double val_fraction, cs_partition *out)
 {
     const size_t m = n ? n : 1, k = (size_t)classes + 1;
     uint32_t *items = malloc(m * sizeof *items), *index = calloc(4 * k, sizeof *index);
     place *places = malloc(m * sizeof *places);
-    cs_split split = {.all = malloc(m * sizeof *split.all),
-                      .rest = malloc(m * sizeof *split.rest),
-                      .val = malloc(m * sizeof *split.val)};
+    cs_partition split = {.all = malloc(m * sizeof *split.all),
+                          .rest = malloc(m * sizeof *split.rest),
+                          .val = malloc(m * sizeof *split.val)};
     cs_status status = CS_ENOMEM;
     if (items && index && places && split.all && split.rest && split.val) {
         uint32_t *begin = index, *zero = index + k, *cut = index + 2 * k, *size = index + 3 * k;
@@ -80,20 +80,20 @@ cs_status cs_split_make(const uint16_t *labels, uint32_t n, uint16_t classes, ui
         interleave(items, begin, zero, cut, classes, places, split.val);
         interleave(items, begin, cut, size, classes, places, split.rest);
         *out = split;
-        split = (cs_split){0};
+        split = (cs_partition){0};
         status = CS_OK;
     }
-    cs_split_free(&split);
+    cs_partition_free(&split);
     free(places);
     free(index);
     free(items);
     return status;
 }
 
-void cs_split_free(cs_split *split)
+void cs_partition_free(cs_partition *split)
 {
     free(split->all);
     free(split->rest);
     free(split->val);
-    *split = (cs_split){0};
+    *split = (cs_partition){0};
 }

@@ -315,7 +315,8 @@ cs_status cs_offer(cs_task *task, const cs_design *design, double claimed_acc)
         if (task->offers_feasible++ == 0)
             task->first_feasible_mac = task->meters.used[CS_METER_MACS];
         keep(task, &offer);
-        if (!task->has_best || claimed_acc > task->best_claim.claim_acc)
+        if (!task->has_best || claimed_acc > task->best_claim.claim_acc ||
+            (isnan(task->best_claim.claim_acc) && !isnan(claimed_acc)))
             task->best_claim = offer;
         task->has_best = true;
         const double acc = isnan(offer.acc_val) ? claimed_acc : offer.acc_val;

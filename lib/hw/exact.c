@@ -1,6 +1,7 @@
 /* Pareto sets, bisection on the slowest stage, and the account of what is proven. */
 #include "exact_trial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,10 +120,22 @@ static cs_status infeasible(const exact_problem *p, cs_error *err)
         dsp += least_dsp;
         bram += least_bram;
     }
+    char limits[96] = "";
+    if (isfinite(p->dsp_max))
+        snprintf(limits, sizeof limits, "DSP <= %g", p->dsp_max);
+    if (isfinite(p->bram_max)) {
+        const size_t used = strlen(limits);
+        snprintf(limits + used, sizeof limits - used, "%sBRAM <= %g", used ? " and " : "",
+                 p->bram_max);
+    }
+    if (!isfinite(dsp)) /* options that exceed a limit on their own are not enumerated */
+        return cs_fail(
+            err, CS_EINFEASIBLE,
+            "no accelerator of this network fits %s: one of its chunks alone exceeds that", limits);
     return cs_fail(err, CS_EINFEASIBLE,
-                   "no accelerator of this network fits DSP <= %g and BRAM <= %g: the smallest "
-                   "ones need %g DSP or %g BRAM",
-                   p->dsp_max, p->bram_max, dsp, bram);
+                   "no accelerator of this network fits %s: the smallest ones need %g DSP or %g "
+                   "BRAM",
+                   limits, dsp, bram);
 }
 
 typedef struct search {

@@ -27,8 +27,8 @@ Test(split, parts_are_disjoint_and_complete)
 {
     uint16_t labels[N];
     make_labels(labels);
-    cs_split split;
-    cr_assert_eq(cs_split_make(labels, N, CLASSES, 5, 0.3, &split), CS_OK);
+    cs_partition split;
+    cr_assert_eq(cs_partition_make(labels, N, CLASSES, 5, 0.3, &split), CS_OK);
     cr_assert_eq(split.n_rest + split.n_val, N);
     int seen[N] = {0}, in_all[N] = {0};
     for (uint32_t i = 0; i < split.n_rest; i++)
@@ -41,15 +41,15 @@ Test(split, parts_are_disjoint_and_complete)
         cr_assert_eq(seen[i], 1, "item %u is in the two parts %d times", (unsigned)i, seen[i]);
         cr_assert_eq(in_all[i], 1);
     }
-    cs_split_free(&split);
+    cs_partition_free(&split);
 }
 
 Test(split, is_stratified_in_every_prefix)
 {
     uint16_t labels[N];
     make_labels(labels);
-    cs_split split;
-    cr_assert_eq(cs_split_make(labels, N, CLASSES, 5, 0.2, &split), CS_OK);
+    cs_partition split;
+    cr_assert_eq(cs_partition_make(labels, N, CLASSES, 5, 0.2, &split), CS_OK);
     uint32_t total[CLASSES], part[CLASSES];
     count_classes(labels, split.all, N, total);
     count_classes(labels, split.val, split.n_val, part);
@@ -60,17 +60,17 @@ Test(split, is_stratified_in_every_prefix)
         for (uint32_t c = 0; c < CLASSES; c++)
             cr_assert_float_eq(part[c], (double)n * total[c] / N, 1.01);
     }
-    cs_split_free(&split);
+    cs_partition_free(&split);
 }
 
 Test(split, depends_on_the_seed_alone)
 {
     uint16_t labels[N];
     make_labels(labels);
-    cs_split a, b, other;
-    cr_assert_eq(cs_split_make(labels, N, CLASSES, 5, 0.2, &a), CS_OK);
-    cr_assert_eq(cs_split_make(labels, N, CLASSES, 5, 0.2, &b), CS_OK);
-    cr_assert_eq(cs_split_make(labels, N, CLASSES, 6, 0.2, &other), CS_OK);
+    cs_partition a, b, other;
+    cr_assert_eq(cs_partition_make(labels, N, CLASSES, 5, 0.2, &a), CS_OK);
+    cr_assert_eq(cs_partition_make(labels, N, CLASSES, 5, 0.2, &b), CS_OK);
+    cr_assert_eq(cs_partition_make(labels, N, CLASSES, 6, 0.2, &other), CS_OK);
     cr_assert_eq(memcmp(a.val, b.val, a.n_val * sizeof *a.val), 0);
     cr_assert_eq(memcmp(a.rest, b.rest, a.n_rest * sizeof *a.rest), 0);
     cr_assert_eq(memcmp(a.all, b.all, N * sizeof *a.all), 0);
@@ -80,22 +80,22 @@ Test(split, depends_on_the_seed_alone)
         for (uint32_t j = 0; j < other.n_val; j++)
             shared += a.val[i] == other.val[j];
     cr_assert(shared > 15 && shared < 75, "%u of %u shared", (unsigned)shared, (unsigned)a.n_val);
-    cs_split_free(&a);
-    cs_split_free(&b);
-    cs_split_free(&other);
+    cs_partition_free(&a);
+    cs_partition_free(&b);
+    cs_partition_free(&other);
 }
 
 Test(split, fraction_zero_and_empty_classes)
 {
     const uint16_t labels[] = {3, 3, 7};
-    cs_split split;
-    cr_assert_eq(cs_split_make(labels, 3, CLASSES, 1, 0, &split), CS_OK);
+    cs_partition split;
+    cr_assert_eq(cs_partition_make(labels, 3, CLASSES, 1, 0, &split), CS_OK);
     cr_assert_eq(split.n_val, 0);
     cr_assert_eq(split.n_rest, 3);
-    cs_split_free(&split);
-    cr_assert_eq(cs_split_make(labels, 0, CLASSES, 1, 0.5, &split), CS_OK);
+    cs_partition_free(&split);
+    cr_assert_eq(cs_partition_make(labels, 0, CLASSES, 1, 0.5, &split), CS_OK);
     cr_assert_eq(split.n_rest + split.n_val, 0);
-    cs_split_free(&split);
+    cs_partition_free(&split);
 }
 
 Test(split, search_splits_of_a_data_set_do_not_overlap)
