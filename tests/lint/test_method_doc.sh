@@ -12,4 +12,8 @@ check "the example of $page compiles without warnings" \
     -o "$TEST_DIR/climb.o"
 nm -u "$TEST_DIR/climb.o" | awk '{ print $2 }' | grep -vE '^(cs_[a-z_]+|calloc|free)$' >"$TEST_DIR/foreign"
 empty "the example of $page stays inside its interface" "$TEST_DIR/foreign"
-check "the example is formatted" sh -c 'clang-format --style=file:.clang-format "$1" | cmp - "$1"' sh "$TEST_DIR/climb.c"
+if command -v clang-format >/dev/null; then
+    check "the example is formatted" sh -c 'clang-format --style=file:.clang-format "$1" | cmp - "$1"' sh "$TEST_DIR/climb.c"
+else
+    skip "the example is formatted: clang-format is not installed"
+fi
