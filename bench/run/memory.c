@@ -85,4 +85,7 @@ void cs_counters_stop(cs_counters *out)
             out->has[i] = true;
             out->value[i] = (uint64_t)value[k++];
         }
+    memset(counting, 0, sizeof counting);
+    PAPI_cleanup_eventset(event_set);
+    PAPI_destroy_eventset(&event_set);
 }

@@ -2,6 +2,7 @@
 #include "run/worker.h"
 
 #include "cosearch/nn.h"
+#include "run/ckpt_file.h"
 #include "run/clock.h"
 #include "run/env.h"
 #include "run/memory.h"
@@ -23,7 +24,9 @@ typedef struct search {
     cs_task *task;
     cs_trace trace;
     bool answer_moved; /* design.txt is older than the last offer */
-    double origin_s, next_meter_s, next_trace_s, next_design_s;
+    double next_meter_s, next_trace_s, next_design_s, next_ckpt_s;
+    cs_source *resume;       /* checkpoint of an earlier worker, or NULL */
+    cs_ckpt_accounts before; /* what earlier workers spent               */
     double best_acc;
     cs_train_source source;
     cs_loader *loader[2];
@@ -135,10 +138,32 @@ static void on_event(void *context, const cs_event *e)
     }
 }
 
+/* Between two steps: a checkpoint, if it is time. Failing to write one harms nothing now; a full
+ * disk will show when it matters. */
+static void on_step(void *context)
+{
+    search *s = context;
+    const cs_worker *w = s->worker;
+    const double now = cs_clock_s();
+    char path[CS_PATH_MAX];
+    uint64_t rss;
+    if (now < s->next_ckpt_s)
+        return;
+    s->next_ckpt_s = now + w->profile.checkpoint_s;
+    cs_ckpt_accounts a = {.wall_s = now - s->trace.origin_s,
+                          .cpu_s = cs_clock_cpu_s() - s->trace.origin_cpu_s};
+    if (!cs_memory_read(&rss, &a.peak_kib) || a.peak_kib < s->before.peak_kib)
+        a.peak_kib = s->before.peak_kib;
+    if (cs_trace_mark(&s->trace, &a.trace_bytes, NULL) == CS_OK &&
+        cs_store_path(&w->store, w->job.run_id, "ckpt.bin", path, NULL) == CS_OK &&
+        cs_ckpt_write(path, w->job.run_id, s->task, &a, NULL) == CS_DONE)
+        s->next_ckpt_s = INFINITY; /* this search keeps none */
+}
+
 static void on_note(void *context, const char *line)
 {
     const search *s = context;
-    printf("%10.3f %s\n", cs_clock_s() - s->origin_s, line);
+    printf("%10.3f %s\n", cs_clock_s() - s->trace.origin_s, line);
 }
 
 /* ---- set-up and result ---- */
@@ -172,6 +197,8 @@ static cs_status make_task(search *s, cs_error *err)
     config.on_note = on_note;
     config.wall_s = wall;
     config.interrupted = interrupted;
+    config.on_step = on_step;
+    config.resume = s->resume;
     static const cs_data_split split[2] = {CS_SPLIT_SEARCH_TRAIN, CS_SPLIT_SEARCH_VAL};
     const cs_recipe *recipe = &w->profile.final.recipe; /* batches for weight sharing */
     for (int i = 0; i < 2; i++) {
@@ -193,6 +220,7 @@ static void fill_effort(const search *s, cs_row *row)
     const cs_profile *p = &s->worker->profile;
     cs_task_summary sum;
     cs_task_summary_get(s->task, &sum);
+    const double wall_s = s->before.wall_s + sum.search_wall_s;
     cs_row_number(row, "budget_used", sum.budget_used);
     cs_row_number(row, "overrun", fmax(0.0, sum.budget_used / p->primary_limit - 1.0));
     cs_row_text(row, "stop_reason", cs_task_stop_reason(s->task));
@@ -206,11 +234,10 @@ static void fill_effort(const search *s, cs_row *row)
     cs_row_count(row, "offers", sum.offers);
     cs_row_count(row, "offers_feasible", sum.offers_feasible);
     cs_row_number(row, "first_feasible_mac", sum.first_feasible_mac);
-    cs_row_number(row, "search_wall_s", sum.search_wall_s);
+    cs_row_number(row, "search_wall_s", wall_s);
     cs_row_number(row, "eval_wall_s", sum.eval_wall_s);
     cs_row_number(row, "hw_wall_s", sum.hw_wall_s);
-    cs_row_number(row, "method_wall_s",
-                  fmax(0.0, sum.search_wall_s - sum.eval_wall_s - sum.hw_wall_s));
+    cs_row_number(row, "method_wall_s", fmax(0.0, wall_s - sum.eval_wall_s - sum.hw_wall_s));
 }
 
 static void fill_provenance(const cs_worker *w, cs_row *row)
@@ -249,14 +276,17 @@ static cs_status measure(search *s, cs_row *row, cs_error *err)
     cs_clock_utc(utc, sizeof utc);
     cs_memory_reset_peak();
     const bool has_memory = cs_memory_read(&base, &peak);
-    s->origin_s = s->trace.origin_s = cs_clock_s();
-    s->trace.origin_cpu_s = cs_clock_cpu_s();
-    s->next_trace_s = s->origin_s + TRACE_EVERY_S;
+    const double now = cs_clock_s();
+    /* Times go on where an earlier worker stopped. */
+    s->trace.origin_s = now - s->before.wall_s;
+    s->trace.origin_cpu_s = cs_clock_cpu_s() - s->before.cpu_s;
+    s->next_trace_s = now + TRACE_EVERY_S;
+    s->next_ckpt_s = now + s->worker->profile.checkpoint_s;
     if (started && cs_text_double(started, &exec_s)) {
-        cs_row_number(row, "startup_s", s->origin_s - exec_s);
-        cs_event_send("ready %.4f", s->origin_s - exec_s);
+        cs_row_number(row, "startup_s", now - exec_s);
+        cs_event_send("ready %.4f", now - exec_s);
     }
-    cs_pulse_start(s->origin_s);
+    cs_pulse_start(s->trace.origin_s);
     cs_counters_start();
     const cs_status status = cs_task_run(s->task, err);
     cs_row_number(row, "search_cpu_s", cs_clock_cpu_s() - s->trace.origin_cpu_s);
@@ -266,7 +296,7 @@ static cs_status measure(search *s, cs_row *row, cs_error *err)
     fill_counters(&counters, row);
     if (has_memory && cs_memory_read(&rss, &peak)) {
         cs_row_count(row, "mem_base_kib", base);
-        cs_row_count(row, "mem_peak_kib", peak);
+        cs_row_count(row, "mem_peak_kib", peak > s->before.peak_kib ? peak : s->before.peak_kib);
         cs_row_text(row, "mem_source", "papi");
     }
     send_meter(s);
@@ -301,17 +331,19 @@ static cs_status search_and_write(search *s, cs_error *err)
     return status;
 }
 
-cs_status cs_phase_search(cs_worker *worker, cs_error *err)
+/* One go at the search: from a checkpoint, or from the beginning. */
+static cs_status attempt(cs_worker *worker, cs_source *resume, const cs_ckpt_accounts *before,
+                         cs_error *err)
 {
-    static const char *const stale[] = {"candidates.txt", "design.txt", "search.csv", "final.csv"};
     char path[CS_PATH_MAX];
-    search s = {.worker = worker, .trace = {.fd = -1}, .best_acc = NAN};
-    for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
-        CS_TRY(cs_store_path(&worker->store, worker->job.run_id, stale[i], path, err));
-        unlink(path);
+    search s = {.worker = worker, .resume = resume, .best_acc = NAN};
+    if (resume) {
+        s.before = *before;
+        s.answer_moved = true; /* the offers of the checkpoint have no file yet */
+        printf("goes on from a checkpoint at %.1f s\n", before->wall_s);
     }
     CS_TRY(cs_store_path(&worker->store, worker->job.run_id, "trace.csv", path, err));
-    cs_status status = cs_trace_open(&s.trace, path, worker->job.run_id, err);
+    cs_status status = cs_trace_open(&s.trace, path, worker->job.run_id, s.before.trace_bytes, err);
     if (status == CS_OK)
         status = make_task(&s, err);
     if (status == CS_OK)
@@ -320,5 +352,28 @@ cs_status cs_phase_search(cs_worker *worker, cs_error *err)
     cs_loader_free(s.loader[0]);
     cs_loader_free(s.loader[1]);
     cs_trace_close(&s.trace);
+    return status;
+}
+
+cs_status cs_phase_search(cs_worker *worker, cs_error *err)
+{
+    static const char *const stale[] = {"candidates.txt", "design.txt", "search.csv", "final.csv"};
+    char path[CS_PATH_MAX];
+    cs_source *resume;
+    cs_ckpt_accounts before = {0};
+    for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
+        CS_TRY(cs_store_path(&worker->store, worker->job.run_id, stale[i], path, err));
+        unlink(path);
+    }
+    CS_TRY(cs_store_path(&worker->store, worker->job.run_id, "ckpt.bin", path, err));
+    CS_TRY(cs_ckpt_read(path, worker->job.run_id, &before, &resume, err));
+    cs_status status = attempt(worker, resume, &before, err);
+    if (resume && status == CS_EFORMAT) {
+        printf("%s; begins anew\n", err ? err->text : "the checkpoint cannot be used");
+        status = attempt(worker, NULL, &before, err);
+    }
+    cs_source_free(resume);
+    if (status == CS_OK)
+        unlink(path);
     return status;
 }

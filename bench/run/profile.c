@@ -80,6 +80,7 @@ void cs_profile_init(cs_profile *p)
     p->peak_kib = INFINITY;
     p->finish_hw_queries = 1000;
     p->threads = 1;
+    p->checkpoint_s = 60.0;
     for (int f = 0; f < CS_FID_COUNT; f++)
         init_training(&p->fidelity[f], 0);
     init_training(&p->final, 10);

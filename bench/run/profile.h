@@ -56,6 +56,7 @@ typedef struct cs_profile {
     double cap[CS_METER_COUNT];                /* +Inf: none */
     double peak_kib;                           /* +Inf: none */
     uint64_t finish_hw_queries, threads, jobs; /* jobs 0: as many as the cores carry */
+    double checkpoint_s;                       /* between checkpoints of a search */
     cs_select select;
     uint64_t reeval;                                              /* m of reeval:m */
     double limit[CS_PROFILE_LIMITS][CS_PROFILE_LIMIT_VALUES_MAX]; /* cells: cross product  */

@@ -62,6 +62,7 @@ const profile_key profile_keys[] = {
     {"profile", "blas_core", KEY_WORD, ROLE_FIXED, FIELD(blas_core), 0, 0, false},
     {"profile", "isa", KEY_WORD, ROLE_FIXED, FIELD(isa), 0, 0, false},
     {"profile", "jobs", KEY_COUNT, ROLE_FREE, FIELD(jobs), 0, 1024, false},
+    {"profile", "checkpoint_s", KEY_NUMBER, ROLE_FREE, FIELD(checkpoint_s), 0, 1e9, false},
     {"limits", "dsp_max", KEY_LIMIT, ROLE_CELL, FIELD(limit[0]), 0, 1e18, false},
     {"limits", "bram_max", KEY_LIMIT, ROLE_CELL, FIELD(limit[1]), 0, 1e18, false},
     {"limits", "fps_min", KEY_LIMIT, ROLE_CELL, FIELD(limit[2]), 0, 1e18, false},

@@ -48,6 +48,7 @@ void cs_pulse_start(double origin_s)
 {
     pthread_condattr_t monotonic;
     pulse.origin_s = origin_s;
+    pulse.stop = false;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&pulse.wake, &monotonic);

@@ -169,11 +169,15 @@ cs_status cs_task_run(cs_task *task, cs_error *err)
     const cs_method *method = task->config.method;
     const double begin = cs_task_now(task);
     void *state = NULL;
-    cs_status status = judge(task, "open", method->open(task, &state), err);
+    cs_status status = task->config.resume ? cs_task_restore(task, &state, err)
+                                           : judge(task, "open", method->open(task, &state), err);
     while (status == CS_OK) {
         task->method_error.text[0] = '\0';
         status = judge(task, "step", method->step(task, state), err);
         task->steps++;
+        task->method_state = state;
+        if (status == CS_OK && task->config.on_step)
+            task->config.on_step(task->config.context);
     }
     if (status == CS_STOP && method->finish) {
         task->finishing = true;
@@ -181,80 +185,9 @@ cs_status cs_task_run(cs_task *task, cs_error *err)
         status = finished == CS_OK ? CS_STOP : judge(task, "finish", finished, err);
     }
     method->close(state);
-    task->search_wall_s = cs_task_now(task) - begin;
+    task->search_wall_s += cs_task_now(task) - begin;
     cs_task_account(task);
     cs_task_emit(
         task, &(cs_event){.kind = CS_EVENT_STOP, .fidelity = -1, .claim_acc = NAN, .acc_val = NAN});
     return status == CS_STOP ? CS_OK : status;
-}
-
-/* ---- checkpoint bytes ---- */
-
-struct cs_sink {
-    cs_text text;
-};
-
-struct cs_source {
-    char *bytes;
-    size_t n, at;
-};
-
-cs_status cs_sink_new(cs_sink **out)
-{
-    cs_sink *sink = calloc(1, sizeof *sink);
-    if (!sink)
-        return CS_ENOMEM;
-    *out = sink;
-    return CS_OK;
-}
-
-cs_status cs_sink_write(cs_sink *sink, const void *bytes, size_t n)
-{
-    cs_text_add(&sink->text, bytes, n);
-    return sink->text.failed ? CS_ENOMEM : CS_OK;
-}
-
-const void *cs_sink_bytes(const cs_sink *sink, size_t *n)
-{
-    *n = sink->text.len;
-    return sink->text.data;
-}
-
-void cs_sink_free(cs_sink *sink)
-{
-    if (sink)
-        cs_text_free(&sink->text);
-    free(sink);
-}
-
-cs_status cs_source_new(const void *bytes, size_t n, cs_source **out)
-{
-    cs_source *source = calloc(1, sizeof *source);
-    char *copy = malloc(n + 1);
-    if (!source || !copy) {
-        free(source);
-        free(copy);
-        return CS_ENOMEM;
-    }
-    if (n)
-        memcpy(copy, bytes, n);
-    *source = (cs_source){copy, n, 0};
-    *out = source;
-    return CS_OK;
-}
-
-cs_status cs_source_read(cs_source *source, void *bytes, size_t n)
-{
-    if (n > source->n - source->at)
-        return CS_EFORMAT;
-    memcpy(bytes, source->bytes + source->at, n);
-    source->at += n;
-    return CS_OK;
-}
-
-void cs_source_free(cs_source *source)
-{
-    if (source)
-        free(source->bytes);
-    free(source);
 }

@@ -228,7 +228,8 @@ static cs_status rewrite(const cs_store *store, const char (*ids)[17], size_t n,
 cs_status cs_store_forget(const cs_store *store, const char (*ids)[17], size_t n, bool keep_folder,
                           cs_error *err)
 {
-    static const char *const file[] = {"result.csv", "search.csv", "final.csv", "attempts"};
+    static const char *const file[] = {"result.csv", "search.csv", "final.csv", "ckpt.bin",
+                                       "attempts"};
     char path[CS_PATH_MAX], old[CS_PATH_MAX];
     CS_TRY(rewrite(store, ids, n, err));
     CS_TRY(cs_path(old, err, "%s/old", store->dir));

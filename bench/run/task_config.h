@@ -65,12 +65,16 @@ typedef struct cs_task_config {
     uint64_t method_root, eval_root; /* seed roots                                            */
     uint32_t keep_offers; /* distinct feasible offers kept for the answer, >= 1         */
 
+    cs_source *resume; /* checkpoint to go on from instead of open(); NULL: none */
+
     void *context; /* of the callbacks below, each of which may be NULL          */
     void (*on_event)(void *context, const cs_event *event);
     void (*on_note)(void *context, const char *line);
     double (*wall_s)(void *context); /* monotonic seconds; NULL: times read 0                 */
     /* Called between pieces of work: true ends the search (a signal came). */
     bool (*interrupted)(void *context);
+    /* Called after each step that is not the last: the moment for cs_task_checkpoint. */
+    void (*on_step)(void *context);
 } cs_task_config;
 
 /* No limits, no budgets, primary MACs, 1000 finish queries, one offer kept. */
@@ -112,6 +116,10 @@ void cs_task_summary_get(const cs_task *task, cs_task_summary *out);
 const cs_offer_record *cs_task_offer_at(const cs_task *task, size_t i);
 /* The feasible offer with the highest claim (first one wins ties), or NULL. */
 const cs_offer_record *cs_task_offer_best_claim(const cs_task *task);
+
+/* Appends what is needed to go on from here (only inside on_step). CS_DONE: the method keeps no
+ * checkpoints, or drew batches, whose place is not kept. */
+cs_status cs_task_checkpoint(const cs_task *task, cs_sink *sink);
 
 /* Checkpoint bytes in memory, for cs_method.save and load. */
 cs_status cs_sink_new(cs_sink **out);

@@ -29,6 +29,7 @@ struct cs_task {
     uint64_t engine_start, charged_mac;
     bool stopped, finishing;
     char reason[32];
+    void *method_state;    /* for checkpoints; owned by cs_task_run */
     cs_error method_error; /* sentence of the last call a method got refused */
 
     named_stream stream[STREAMS_MAX];
@@ -51,6 +52,9 @@ struct cs_task {
 
     cs_hw_report report; /* scratch: too large for the stack of a caller's caller */
 };
+
+/* Task and method out of config.resume, instead of open(). */
+cs_status cs_task_restore(cs_task *task, void **state, cs_error *err);
 
 double cs_task_now(const cs_task *task);
 cs_status cs_task_account(cs_task *task);

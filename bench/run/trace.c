@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const event_name[] = {"eval", "offer", "improve", "heartbeat", "stop"};
@@ -24,16 +25,24 @@ static void put(cs_trace *trace, const cs_text *line)
     }
 }
 
-cs_status cs_trace_open(cs_trace *trace, const char *path, const char *run_id, cs_error *err)
+cs_status cs_trace_open(cs_trace *trace, const char *path, const char *run_id, uint64_t keep,
+                        cs_error *err)
 {
-    cs_text header = {0};
+    struct stat st;
     *trace = (cs_trace){.run_id = run_id, .origin_s = cs_clock_s()};
-    trace->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-    if (trace->fd < 0)
+    trace->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (trace->fd < 0 || fstat(trace->fd, &st) != 0)
         return cs_fail(err, CS_EIO, "%s cannot be written: %s", path, strerror(errno));
-    cs_schema_header(&cs_schema_trace, &header);
-    put(trace, &header);
-    cs_text_free(&header);
+    if ((uint64_t)st.st_size < keep)
+        return cs_fail(err, CS_EFORMAT, "%s is shorter than when the checkpoint was taken", path);
+    if (ftruncate(trace->fd, (off_t)keep) != 0)
+        return cs_fail(err, CS_EIO, "%s cannot be written: %s", path, strerror(errno));
+    if (keep == 0) {
+        cs_text header = {0};
+        cs_schema_header(&cs_schema_trace, &header);
+        put(trace, &header);
+        cs_text_free(&header);
+    }
     return CS_OK;
 }
 
@@ -93,6 +102,16 @@ cs_status cs_trace_sync(cs_trace *trace, cs_error *err)
     if (trace->failed)
         return cs_fail(err, CS_EIO, "trace.csv of run %s cannot be written: %s", trace->run_id,
                        strerror(trace->cause));
+    return CS_OK;
+}
+
+cs_status cs_trace_mark(cs_trace *trace, uint64_t *bytes, cs_error *err)
+{
+    struct stat st;
+    CS_TRY(cs_trace_sync(trace, err));
+    if (trace->fd < 0 || fstat(trace->fd, &st) != 0)
+        return cs_fail(err, CS_EIO, "trace.csv of run %s is not open", trace->run_id);
+    *bytes = (uint64_t)st.st_size;
     return CS_OK;
 }
 
