@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ROUNDS 5
 #define ROUND_S 0.15
@@ -148,8 +151,11 @@ static cs_net_spec stack_spec(int kernel, int bits)
 }
 
 typedef struct step_bench {
+    cs_engine *engine;
     cs_model *model;
     cs_batch batch;
+    float *x;
+    int32_t *y;
 } step_bench;
 
 static double step_run(void *context)
@@ -160,41 +166,88 @@ static double step_run(void *context)
     return 1.0;
 }
 
-static void bench_step(const char *name, int threads, int kernel, int bits, int batch)
+/* Engine, model and a random batch; false if there is no memory for them. */
+static bool step_open(step_bench *b, int threads, int kernel, int bits, int batch)
 {
-    cs_engine *engine;
-    if (cs_engine_new(threads, &engine) != CS_OK)
-        return;
+    *b = (step_bench){.model = NULL};
+    if (cs_engine_new(threads, &b->engine) != CS_OK)
+        return false;
     const cs_net_spec spec = stack_spec(kernel, bits);
-    step_bench b = {.model = NULL};
     cs_rng rng;
     cs_rng_seed(&rng, 1);
-    float *x = random_floats((size_t)batch * 32 * 32 * CS_LANES, 2.0f, &rng);
-    int32_t *y = calloc((size_t)batch, sizeof *y);
-    if (x && y && cs_model_build(engine, &spec, (uint32_t)batch, &b.model, NULL) == CS_OK) {
-        cs_model_init(b.model, 1);
-        for (int i = 0; i < batch; i++)
-            y[i] = (int32_t)cs_rng_below(&rng, 10);
-        b.batch = (cs_batch){.x = x, .y = y, .n = (uint32_t)batch, .h = 32, .w = 32, .c = 3};
+    b->x = random_floats((size_t)batch * 32 * 32 * CS_LANES, 2.0f, &rng);
+    b->y = calloc((size_t)batch, sizeof *b->y);
+    if (!b->x || !b->y ||
+        cs_model_build(b->engine, &spec, (uint32_t)batch, &b->model, NULL) != CS_OK)
+        return false;
+    cs_model_init(b->model, 1);
+    for (int i = 0; i < batch; i++)
+        b->y[i] = (int32_t)cs_rng_below(&rng, 10);
+    b->batch = (cs_batch){.x = b->x, .y = b->y, .n = (uint32_t)batch, .h = 32, .w = 32, .c = 3};
+    return true;
+}
+
+static void step_close(step_bench *b)
+{
+    cs_model_free(b->model);
+    cs_engine_free(b->engine);
+    free(b->x);
+    free(b->y);
+}
+
+static void bench_step(const char *name, int threads, int kernel, int bits, int batch)
+{
+    step_bench b;
+    if (step_open(&b, threads, kernel, bits, batch)) {
         step_run(&b);
-        const uint64_t before = cs_engine_macs(engine);
+        const uint64_t before = cs_engine_macs(b.engine);
         const double start = micro_now();
         step_run(&b);
         char note[96];
         snprintf(note, sizeof note, "%.1f GFLOP/s, arena %zu KiB, %s",
-                 2e-9 * (double)(cs_engine_macs(engine) - before) / (micro_now() - start),
-                 cs_engine_peak_bytes(engine) / 1024, cs_isa_text(cs_engine_isa(engine)));
+                 2e-9 * (double)(cs_engine_macs(b.engine) - before) / (micro_now() - start),
+                 cs_engine_peak_bytes(b.engine) / 1024, cs_isa_text(cs_engine_isa(b.engine)));
         const micro_case row = {"nn", name, threads, "ms", note};
         micro_measure(&row, step_run, &b, ROUNDS, ROUND_S);
     }
-    cs_model_free(b.model);
-    cs_engine_free(engine);
-    free(x);
-    free(y);
+    step_close(&b);
+}
+
+/* Peak resident memory of a process that does nothing but three steps. */
+static void bench_peak(const char *name, int threads, int bits)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return;
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        step_bench b;
+        struct rusage usage = {.ru_maxrss = 0};
+        if (step_open(&b, threads, 3, bits, 64)) {
+            for (int i = 0; i < 3; i++)
+                step_run(&b);
+            getrusage(RUSAGE_SELF, &usage);
+        }
+        const long kib = usage.ru_maxrss;
+        const bool sent = write(ends[1], &kib, sizeof kib) == (ssize_t)sizeof kib;
+        _exit(sent ? 0 : 1);
+    }
+    close(ends[1]);
+    long kib = 0;
+    if (child > 0 && read(ends[0], &kib, sizeof kib) == (ssize_t)sizeof kib && kib > 0) {
+        const micro_case row = {"nn", name, threads, "kib", "resident, batch 64"};
+        micro_row(&row, (double)kib, (double)kib, (double)kib);
+    }
+    close(ends[0]);
+    if (child > 0)
+        waitpid(child, NULL, 0);
 }
 
 void bench_nn(void)
 {
+    bench_peak("mbconv_stack_fp32_peak_kib", 1, CS_BITS_FLOAT);
+    bench_peak("mbconv_stack_q8_peak_kib", 1, 8);
     cs_engine *engine;
     if (cs_engine_new(1, &engine) != CS_OK)
         return;
