@@ -4,7 +4,7 @@
 . tests/sh.inc
 . tests/lint/lint.inc
 CC=${CC:-gcc}
-flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Ilib -I. -Ibench $(pkg-config --cflags openblas papi inih libxxhash gsl libcrypto)"
+flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Ilib -I. -Ibench $(pkg-config --cflags openblas papi inih libxxhash libcrypto)"
 
 edges() { # dependency rules of make -> "SOURCE DEPENDENCY" lines, "./" and line breaks removed
     awk '{ gsub(/\\$/, ""); sub(/^[^ ]*\.o:/, "\n"); printf "%s", $0 } END { print "" }' |
