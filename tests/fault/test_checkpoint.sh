@@ -6,20 +6,20 @@
 
 # Checkpoints after every step; enough steps to be caught in the middle.
 long="--set checkpoint_s=0 --set primary=mac:6.0e9"
-sanitized && long="--set checkpoint_s=0 --set primary=mac:6.0e8"
+sanitized && long="--set checkpoint_s=0 --set primary=mac:1.0e9"
 run_long() { # RESULTS METHOD
     # shellcheck disable=SC2086
     "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long --methods "$2" --seeds 0
 }
 trace() { grep -v '"heartbeat"' "$1" | cut -d, -f1-4,7-21; }
 
-# cut_short RESULTS METHOD: a campaign whose parent is killed after four evaluations
+# cut_short RESULTS METHOD: a campaign whose parent is killed after two evaluations
 cut_short() {
     # shellcheck disable=SC2086
     (exec "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long --methods "$2" --seeds 0 >/dev/null 2>&1) &
     parent=$!
     for _ in $(seq 400); do
-        [ "$(cat "$1"/ci+custom/runs/*/trace.csv 2>/dev/null | grep -c '"eval"')" -ge 4 ] &&
+        [ "$(cat "$1"/ci+custom/runs/*/trace.csv 2>/dev/null | grep -c '"eval"')" -ge 2 ] &&
             [ -e "$(echo "$1"/ci+custom/runs/*/ckpt.bin)" ] && break
         sleep 0.02
     done
