@@ -44,3 +44,13 @@ done >"$TEST_DIR/bad"
 empty "every citation key is in docs/references.bib" "$TEST_DIR/bad"
 grep -ohE '^@[a-z]+\{[^,]+' docs/references.bib | sort | uniq -d >"$TEST_DIR/bad"
 empty "citation keys are unique" "$TEST_DIR/bad"
+
+# keys as the table of bench/run/profile_keys.c names them: {"section", "name", ... and TRAINING's
+# {section, "name", ...
+tr '\n' ' ' <bench/run/profile_keys.c | grep -oE '\{(section|"[a-z.]+"), +(\\ +)?"[a-z_]+"' |
+    sed 's/.*"\([a-z_]*\)"$/\1/' | sort -u >"$TEST_DIR/keys"
+check "there are profile keys to look at" test "$(wc -l <"$TEST_DIR/keys")" -gt 40
+while IFS= read -r key; do
+    grep -q "\`$key\`" docs/profiles.md || echo "$key"
+done <"$TEST_DIR/keys" >"$TEST_DIR/bad"
+empty "every profile key is in docs/profiles.md" "$TEST_DIR/bad"
