@@ -46,8 +46,8 @@ static void finished_span(const cs_layer *from, float *lo, float *hi)
     }
 }
 
-/* Sets up what layer j of a stage does to its input. `before` is the stage that wrote it, NULL for
- * the graph's own input. */
+/* Sets up what a layer does to its input, whose range in this batch is lo..hi. `from` is the layer
+ * of the same stage that wrote it, NULL for the first one, whose input is stored finished. */
 static void set_input(cs_layer *layer, const cs_layer *from, float lo, float hi, bool train)
 {
     layer->finishes = from != NULL;
@@ -55,9 +55,11 @@ static void set_input(cs_layer *layer, const cs_layer *from, float lo, float hi,
         layer->in = from->out;
     if (layer->bits >= CS_BITS_FLOAT)
         return;
-    if (train)
+    if (train) {
         cs_range_update(&layer->range, lo, hi);
-    else if (layer->range.seen) {
+    } else {
+        if (!layer->range.seen)
+            return; /* never trained: there is no range to quantise with */
         lo = layer->range.min;
         hi = layer->range.max;
     }

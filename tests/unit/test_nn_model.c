@@ -502,3 +502,32 @@ Test(nn_model, memory_is_given_back_and_its_peak_explained)
     cs_model_free(m);
     cs_engine_free(engine);
 }
+
+Test(nn_model, evaluation_leaves_no_trace)
+{
+    const cs_net net = small_net(4);
+    cs_engine *engine = engine_of(cs_isa_detect(), 2);
+    cs_model *m = model_of(engine, &net, 5, 1);
+    data a = random_data(&net, 5, 2), b = random_data(&net, 4, 3);
+    const cs_recipe recipe = {.momentum = 0.9};
+    float first[5 * CS_LANES];
+    for (int trained = 0; trained < 2; trained++) {
+        cs_model_forward(m, a.x, 5, false);
+        memcpy(first, m->logits, sizeof first);
+        cs_model_forward(m, b.x, 4, false);
+        cs_model_forward(m, a.x, 5, false);
+        cr_assert_eq(memcmp(first, m->logits, sizeof first), 0, "trained: %d", trained);
+        cs_model_step(m, &b.batch, &recipe, 0.1);
+        cs_model_forward(m, a.x, 5, false);
+        cr_assert_neq(memcmp(first, m->logits, sizeof first), 0, "a step changes the answer");
+    }
+    /* an image's answer does not depend on its neighbours in the batch */
+    cs_model_forward(m, a.x, 5, false);
+    memcpy(first, m->logits, sizeof first);
+    cs_model_forward(m, a.x + 2 * 12 * 12 * 3, 1, false);
+    cr_assert_eq(memcmp(first + 2 * CS_LANES, m->logits, CS_LANES * sizeof *first), 0);
+    data_free(&a);
+    data_free(&b);
+    cs_model_free(m);
+    cs_engine_free(engine);
+}
