@@ -53,6 +53,12 @@ static cs_status find_source(const char *name, const cs_data_source **out, cs_er
                    name);
 }
 
+cs_status cs_dataset_named(const char *name, cs_error *err)
+{
+    const cs_data_source *source;
+    return find_source(name, &source, err);
+}
+
 static void fill_info(cs_dataset *set)
 {
     const cs_data_source *source = set->source;

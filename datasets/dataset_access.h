@@ -33,6 +33,8 @@ typedef enum cs_data_split {
 size_t cs_dataset_count(void);
 const char *cs_dataset_name(size_t index);
 const char *cs_dataset_title(size_t index); /* one line for `list datasets` */
+/* CS_OK if there is a data set of this name; otherwise CS_EUSAGE with the nearest one. */
+cs_status cs_dataset_named(const char *name, cs_error *err);
 
 /* Opens a data set. data_dir is the data folder ($COSEARCH_DATA), unused by sets made in memory.
  * val_fraction (0 <= f < 1) of every class goes to search-val.

@@ -47,7 +47,7 @@ profile() {
     for edit in "$@"; do sed -i "$edit" "$TEST_DIR/$file"; done
 }
 profile method.ini 's/^methods.*/methods = random, evolutoin/'
-expect_exit "unknown method in a profile" 2 "did you mean 'evolution'?" $COSEARCH plan "$TEST_DIR/method.ini"
+expect_exit "unknown method in a profile" 2 "method.ini:$(grep -n '^methods' "$TEST_DIR/method.ini" | cut -d: -f1): unknown method" $COSEARCH plan "$TEST_DIR/method.ini"
 profile dataset.ini 's/^dataset.*/dataset = syntj/'
 expect_exit "unknown data set in a profile" 2 "did you mean 'synth'?" $COSEARCH plan "$TEST_DIR/dataset.ini"
 profile space.ini 's/^space.*/space = fbnet:mcro/'
