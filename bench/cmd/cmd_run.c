@@ -123,7 +123,8 @@ static const char *const progress_choices[] = {"auto", "plain", "none", NULL};
 static const cs_option options[] = {
     CS_SELECTION_OPTIONS,
     {"jobs", 'j', "N", "workers at a time (default: CPUs / threads of the profile)", NULL},
-    {"cpus", 0, "LIST", "CPUs to pin workers to, such as 0-3 (default: all allowed)", NULL},
+    {"cpus", 0, "LIST", "CPUs to pin workers to, such as 0-3 (default: all, if the jobs fill them)",
+     NULL},
     {"retry", 0, "CLASSES", "run again what ended so: failed, crashed, oom_cap, ...", NULL},
     {"fresh", 0, NULL, "set stored results of the selection aside (old/) and begin anew", NULL},
     {"stop-after", 0, "N", "end after N finished runs", NULL},

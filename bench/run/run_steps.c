@@ -103,6 +103,21 @@ static cs_status note_attempt(const cs_store *store, const char *run_id, cs_erro
     return status;
 }
 
+/* CPUs of a slot: its own ones if this campaign fills all CPUs, or those given by --cpus. Otherwise
+ * none are pinned: another campaign may be on this machine, and both would choose the first. */
+static size_t choose_cpus(const runner *r, size_t slot, int *cpus)
+{
+    const size_t threads = (size_t)r->plan->profile.threads, used = r->n_slots * threads;
+    if (used > r->n_cpus) { /* more workers than CPUs: they share what was given */
+        memcpy(cpus, r->cpu, r->n_cpus * sizeof *cpus);
+        return r->options->cpus ? r->n_cpus : 0;
+    }
+    if (used < r->n_cpus && !r->options->cpus)
+        return 0;
+    memcpy(cpus, r->cpu + slot * threads, threads * sizeof *cpus);
+    return threads;
+}
+
 static cs_status start_worker(runner *r, size_t slot, run_phase phase, cs_error *err)
 {
     active_run *a = &r->active[slot];
@@ -130,10 +145,7 @@ static cs_status start_worker(runner *r, size_t slot, run_phase phase, cs_error 
                           .cpu_cap_s = search ? p->cap[CS_METER_CPU_S] : INFINITY,
                           .peak_cap_kib = p->peak_kib};
     spec.grace_s = fmax(5.0, isfinite(spec.wall_cap_s) ? 0.02 * spec.wall_cap_s : 0.0);
-    /* Each slot has its own CPUs as long as there are enough; beyond that, none are pinned. */
-    if ((slot + 1) * p->threads <= r->n_cpus && r->n_slots * p->threads <= r->n_cpus)
-        for (; spec.n_cpus < p->threads; spec.n_cpus++)
-            cpus[spec.n_cpus] = r->cpu[slot * p->threads + spec.n_cpus];
+    spec.n_cpus = choose_cpus(r, slot, cpus);
     cs_status status = search ? note_attempt(&r->store, job->run_id, err) : CS_OK;
     if (status == CS_OK)
         status = cs_child_start(&spec, &a->child, err);
