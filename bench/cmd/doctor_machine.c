@@ -34,10 +34,16 @@ static bool first_line(const char *path, char *text, size_t size)
 void doctor_cpu(doctor *d)
 {
     char model[256];
+    cs_isa isa;
+    cs_error why = {{0}};
     cs_env_cpuinfo("model name", model, sizeof model);
-    doctor_find(d, DOCTOR_OK, NULL, "%s, %ld cores online, engine kernels %s",
-                *model ? model : "unknown model", sysconf(_SC_NPROCESSORS_ONLN),
-                cs_isa_text(cs_isa_detect()));
+    if (cs_env_isa("auto", &isa, &why) != CS_OK) {
+        doctor_find(d, DOCTOR_FAIL, "unset COSEARCH_ISA", "%s", why.text);
+        return;
+    }
+    doctor_find(d, DOCTOR_OK, NULL, "%s, %ld cores online, engine kernels %s%s",
+                *model ? model : "unknown model", sysconf(_SC_NPROCESSORS_ONLN), cs_isa_text(isa),
+                isa == cs_isa_detect() ? "" : ", asked for by COSEARCH_ISA");
 }
 
 void doctor_governor(doctor *d)

@@ -2,9 +2,9 @@
 
 #include "cmd/pin_blas.h"
 #include "cmd/profile_files.h"
-#include "cosearch/nn.h"
 #include "registry.h"
 #include "run/clock.h"
+#include "run/env.h"
 #include "run/job.h"
 #include "run/task_state.h"
 #include "run/train_source.h"
@@ -44,16 +44,6 @@ static cs_status choose_training(eval_trainer *t, const char *level, bool has_pr
     return CS_OK;
 }
 
-static cs_status set_isa(eval_trainer *t, cs_error *err)
-{
-    for (cs_isa isa = CS_ISA_PORTABLE; isa < CS_ISA_COUNT; isa++)
-        if (strcmp(t->profile.isa, cs_isa_text(isa)) == 0 &&
-            cs_engine_set_isa(t->engine, isa) != CS_OK)
-            return cs_fail(err, CS_EUSAGE, "[profile] isa: this CPU does not have %s",
-                           t->profile.isa);
-    return CS_OK;
-}
-
 static cs_status open_parts(eval_trainer *t, const char *level, uint64_t seed, cs_error *err)
 {
     const cs_job job = {.seed = seed, .varied = t->profile.varied};
@@ -61,15 +51,14 @@ static cs_status open_parts(eval_trainer *t, const char *level, uint64_t seed, c
     t->root = cs_job_root(&job, &t->profile, t->test ? CS_ROOT_RETRAIN : CS_ROOT_EVAL);
     CS_TRY(cs_dataset_open(t->profile.dataset, cs_data_dir(), split, t->profile.val_fraction,
                            t->test, &t->dataset, err));
-    if (cs_engine_new((int)t->profile.threads, &t->engine) != CS_OK)
-        return cs_fail(err, CS_ENOMEM, "out of memory for the engine");
+    CS_TRY(cs_env_engine(t->profile.isa, (int)t->profile.threads, &t->engine, err));
     if (t->test)
         snprintf(t->label, sizeof t->label, "test accuracy, %u epochs on all training images of %s",
                  t->training.recipe.epochs, cs_dataset_info_get(t->dataset)->id);
     else
         snprintf(t->label, sizeof t->label, "validation accuracy, %s training (%u epochs) on %s",
                  level, t->training.recipe.epochs, cs_dataset_info_get(t->dataset)->id);
-    return set_isa(t, err);
+    return CS_OK;
 }
 
 cs_status eval_trainer_new(const cs_args *args, const char *level, const char *profile,

@@ -1,7 +1,6 @@
 #include "run/env.h"
 
 #include "core/hash.h"
-#include "cosearch/nn.h"
 #include "run/memory.h"
 #include <gnu/libc-version.h>
 #include <stdio.h>
@@ -39,6 +38,38 @@ void cs_env_build_id(char *text, size_t size)
 #else
     snprintf(text, size, "gcc %s %s", __VERSION__, CS_BUILD_MODE);
 #endif
+}
+
+cs_status cs_env_isa(const char *wanted, cs_isa *out, cs_error *err)
+{
+    const char *variable = getenv("COSEARCH_ISA"), *source = "[profile] isa";
+    *out = cs_isa_detect();
+    if (strcmp(wanted, "auto") == 0 && variable && *variable) {
+        wanted = variable;
+        source = "COSEARCH_ISA";
+    }
+    if (strcmp(wanted, "auto") == 0)
+        return CS_OK;
+    for (cs_isa isa = CS_ISA_PORTABLE; isa < CS_ISA_COUNT; isa++)
+        if (strcmp(wanted, cs_isa_text(isa)) == 0) {
+            if (isa > *out)
+                return cs_fail(err, CS_EDATA,
+                               "%s: this CPU does not have %s; the widest here is %s", source,
+                               wanted, cs_isa_text(*out));
+            *out = isa;
+            return CS_OK;
+        }
+    return cs_fail(err, CS_EUSAGE, "%s: '%s' is not auto, portable, avx2 or avx512", source,
+                   wanted);
+}
+
+cs_status cs_env_engine(const char *wanted_isa, int threads, cs_engine **out, cs_error *err)
+{
+    cs_isa isa;
+    CS_TRY(cs_env_isa(wanted_isa, &isa, err));
+    if (cs_engine_new(threads, out) != CS_OK)
+        return cs_fail(err, CS_ENOMEM, "out of memory for the engine");
+    return cs_engine_set_isa(*out, isa);
 }
 
 /* Value of "field : value" in a file such as /proc/cpuinfo. */

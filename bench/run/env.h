@@ -2,12 +2,20 @@
 #ifndef CS_BENCH_ENV_H
 #define CS_BENCH_ENV_H
 
+#include "cosearch/nn.h"
 #include "run/store.h"
 
 /* OPENBLAS_CORETYPE to ask for: `wanted` of the profile, or for "auto" the widest kernel family
  * this CPU can run ("SkylakeX" with AVX-512, "Haswell" with AVX2); NULL: leave it to the library.
  * OpenBLAS 0.3.21 does not know recent Xeons and falls back to SSE3 kernels. */
 const char *cs_env_blas_core(const char *wanted);
+
+/* Instruction set of the engine: `wanted` of the profile, or for "auto" what the environment
+ * variable COSEARCH_ISA names, or else the widest of this CPU. CS_EUSAGE for a name that is not
+ * known, CS_EDATA if the CPU lacks the set. */
+cs_status cs_env_isa(const char *wanted, cs_isa *out, cs_error *err);
+/* An engine on that set. */
+cs_status cs_env_engine(const char *wanted_isa, int threads, cs_engine **out, cs_error *err);
 
 /* "" outside a git checkout. */
 const char *cs_env_git_rev(void);

@@ -75,8 +75,8 @@ static cs_status train_one(final_phase *f, const char *text, int retrain, double
     cs_row_number(row, "wall_s", cs_clock_s() - begin);
     if (cs_memory_read(&rss, &peak))
         cs_row_count(row, "mem_peak_kib", peak);
-    printf("%10.3f %s %s: %.4f\n", cs_clock_s() - f->origin_s,
-           retrain < 0 ? "evaluated again" : "retrained", hex, *acc);
+    printf("%10.3f %s %d of %s: %.4f\n", cs_clock_s() - f->origin_s,
+           retrain < 0 ? "re-evaluation" : "retraining", retrain, hex, *acc);
     return CS_OK;
 }
 

@@ -62,24 +62,6 @@ static cs_status open_data(cs_worker *w, bool with_test, cs_error *err)
     return cs_space_new(w->profile.space, w->profile.hw, info->classes, &w->space, err);
 }
 
-static cs_status open_engine(cs_worker *w, cs_error *err)
-{
-    if (cs_engine_new((int)w->profile.threads, &w->engine) != CS_OK)
-        return cs_fail(err, CS_ENOMEM, "out of memory for the engine");
-    for (cs_isa isa = CS_ISA_PORTABLE; isa < CS_ISA_COUNT; isa++)
-        if (strcmp(w->profile.isa, cs_isa_text(isa)) == 0) {
-            if (cs_engine_set_isa(w->engine, isa) != CS_OK)
-                return cs_fail(err, CS_EDATA,
-                               "[profile] isa: this CPU does not have %s; the widest here is %s",
-                               w->profile.isa, cs_isa_text(cs_isa_detect()));
-            return CS_OK;
-        }
-    if (strcmp(w->profile.isa, "auto") != 0)
-        return cs_fail(err, CS_EUSAGE, "[profile] isa: '%s' is not auto, portable, avx2 or avx512",
-                       w->profile.isa);
-    return CS_OK;
-}
-
 static cs_status record_environment(cs_worker *w, cs_error *err)
 {
     cs_env_record record;
@@ -105,7 +87,7 @@ static cs_status run_phase(cs_worker *w, const char *phase, const char *dir, cs_
     CS_TRY(cs_store_path(&w->store, run_id, "job.ini", path, err));
     CS_TRY(cs_job_read(path, &w->profile, &w->job, err));
     CS_TRY(open_data(w, final, err));
-    CS_TRY(open_engine(w, err));
+    CS_TRY(cs_env_engine(w->profile.isa, (int)w->profile.threads, &w->engine, err));
     w->blas_requested = getenv("OPENBLAS_CORETYPE");
     CS_TRY(record_environment(w, err));
     return final ? cs_phase_final(w, err) : cs_phase_search(w, err);

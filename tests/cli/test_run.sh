@@ -55,16 +55,6 @@ run_ci "$R" --fresh --methods random --seeds 0 >/dev/null
 check "--fresh sets the old run aside" test "$(find "$R/ci/old" -name result.csv | wc -l)" -eq 1
 check "--fresh: still six rows" test "$(rows "$R/ci/results.csv")" -eq 6
 
-# --- the answer by another rule
-run_ci "$TEST_DIR/s" --set select=reeval:2 --set name=again --methods evolution --seeds 0 >/dev/null
-check "reeval: candidates are evaluated again" grep -q '"[0-9a-f]*",,[0-9.]*,,' "$TEST_DIR"/s/again+custom/runs/*/final.csv
-check "reeval: the answer is retrained" grep -q '"ok"' "$TEST_DIR/s/again+custom/results.csv"
-run_ci "$TEST_DIR/s" --set threads=2 --set name=two --methods random --seeds 0 --jobs 1 >/dev/null
-run_ci "$TEST_DIR/s2" --set threads=2 --set name=two --methods random --seeds 0 --jobs 1 >/dev/null
-same "$TEST_DIR/s/two+custom/results.csv" >"$TEST_DIR/two.1"
-same "$TEST_DIR/s2/two+custom/results.csv" >"$TEST_DIR/two.2"
-check "two threads: same bytes again" diff "$TEST_DIR/two.1" "$TEST_DIR/two.2"
-
 # --- Ctrl-C and SIGTERM: resumable
 begun() { # FOLDER N: waits until N runs have been started
     for _ in $(seq 200); do

@@ -18,6 +18,12 @@ typedef double (*micro_work)(void *context);
  * If unit ends in "_per_s" the value is work/seconds, if it is "ms" milliseconds per call. */
 void micro_measure(const micro_case *c, micro_work work, void *context, int repeats,
                    double min_seconds);
+typedef struct micro_times {
+    double median, min, max;
+} micro_times;
+/* The same without a row: for a note that needs the result. rate: work/seconds, otherwise
+ * milliseconds per call. */
+micro_times micro_time(int rate, micro_work work, void *context, int repeats, double min_seconds);
 /* Adds a row measured elsewhere. */
 void micro_row(const micro_case *c, double median, double min, double max);
 
@@ -25,6 +31,12 @@ void micro_row(const micro_case *c, double median, double min, double max);
 double micro_now(void);
 /* Only groups named on the command line run; all if none is named. */
 int micro_wanted(const char *group);
+
+/* Whether a group was named: for those that take minutes. */
+int micro_named(const char *group);
+/* `--step KERNEL BITS THREADS REPEATS`: times of the reference stack alone in a process; exit code.
+ */
+int micro_step(int argc, char **argv);
 
 /* One function per file bench_*.c, listed in benches.def. */
 #define MICRO_BENCH(name) void bench_##name(void);

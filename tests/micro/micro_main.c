@@ -21,8 +21,11 @@ double micro_now(void)
 
 int micro_wanted(const char *group)
 {
-    if (micro.argc < 3)
-        return 1;
+    return micro.argc < 3 || micro_named(group);
+}
+
+int micro_named(const char *group)
+{
     for (int i = 2; i < micro.argc; i++)
         if (strcmp(micro.argv[i], group) == 0)
             return 1;
@@ -56,12 +59,9 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void micro_measure(const micro_case *c, micro_work work, void *context, int repeats,
-                   double min_seconds)
+micro_times micro_time(int rate, micro_work work, void *context, int repeats, double min_seconds)
 {
     double value[64];
-    const size_t unit = strlen(c->unit);
-    const int rate = unit > 6 && strcmp(c->unit + unit - 6, "_per_s") == 0;
     if (repeats > 64)
         repeats = 64;
     work(context); /* warm caches and page in */
@@ -77,13 +77,25 @@ void micro_measure(const micro_case *c, micro_work work, void *context, int repe
         value[r] = rate ? done / (now - start) : 1e3 * (now - start) / calls;
     }
     qsort(value, (size_t)repeats, sizeof *value, by_value);
-    micro_row(c, value[repeats / 2], value[0], value[repeats - 1]);
+    return (micro_times){value[repeats / 2], value[0], value[repeats - 1]};
+}
+
+void micro_measure(const micro_case *c, micro_work work, void *context, int repeats,
+                   double min_seconds)
+{
+    const size_t unit = strlen(c->unit);
+    const int rate = unit > 6 && strcmp(c->unit + unit - 6, "_per_s") == 0;
+    const micro_times t = micro_time(rate, work, context, repeats, min_seconds);
+    micro_row(c, t.median, t.min, t.max);
 }
 
 int main(int argc, char **argv)
 {
+    if (argc >= 2 && strcmp(argv[1], "--step") == 0)
+        return micro_step(argc, argv);
     if (argc < 2) {
-        fprintf(stderr, "usage: %s OUTPUT.csv [GROUP...]\n", argv[0]);
+        fprintf(stderr, "usage: %s OUTPUT.csv [GROUP...] | --step KERNEL BITS THREADS REPEATS\n",
+                argv[0]);
         return 2;
     }
     micro.argc = argc;

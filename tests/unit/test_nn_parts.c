@@ -11,7 +11,7 @@ Test(nn_gemm, every_transposition_against_the_reference)
 {
     cs_rng rng;
     cs_rng_seed(&rng, 31);
-    cs_engine *engine = engine_of(cs_isa_detect(), 1);
+    cs_engine *engine = engine_of(isa_default(), 1);
     uint64_t macs = 0;
     for (int round = 0; round < 40; round++) {
         const int m = between(&rng, 1, 20), n = between(&rng, 1, 20), k = between(&rng, 1, 20);
