@@ -560,3 +560,35 @@ Test(nn_model, evaluation_leaves_no_trace)
     cs_model_free(m);
     cs_engine_free(engine);
 }
+
+/* With running statistics and ranges that are those of the batch, evaluation is the training pass.
+ */
+Test(nn_model, evaluation_uses_running_statistics_and_ranges)
+{
+    const int bits[] = {CS_BITS_FLOAT, 3};
+    for (int k = 0; k < 2; k++) {
+        const cs_net net = small_net(bits[k]);
+        cs_engine *engine = engine_of(cs_isa_detect(), 1);
+        cs_model *m = model_of(engine, &net, 5, 1);
+        data a = random_data(&net, 5, 2);
+        float train[5 * CS_LANES];
+        cs_model_forward(m, a.x, 5, true); /* the first batch sets the ranges */
+        memcpy(train, m->logits, sizeof train);
+        for (int i = 0; i < m->n_stages; i++)
+            for (int j = 0; j < m->stage[i].n_layers; j++) {
+                const cs_bn *bn = &m->stage[i].layer[j].bn;
+                for (int c = 0; c < m->stage[i].layer[j].conv.cout; c++) {
+                    bn->run_mean[c] = bn->mean[c];
+                    bn->run_var[c] = 1.0f / (bn->inv[c] * bn->inv[c]) - (float)CS_BN_EPS;
+                }
+            }
+        double *expect = doubles_of(train, sizeof train / sizeof *train);
+        cs_model_forward(m, a.x, 5, false);
+        const double error = relative(m->logits, expect, 5 * CS_LANES);
+        cr_assert_lt(error, 1e-4, "%d bits: %g", bits[k], error);
+        free(expect);
+        data_free(&a);
+        cs_model_free(m);
+        cs_engine_free(engine);
+    }
+}
