@@ -29,8 +29,9 @@ static const struct {
               {"BLAS kernel", doctor_blas},  {"PAPI", doctor_papi},
               {"governor", doctor_governor}, {"load", doctor_load},
               {"memory", doctor_memory},     {"memory limit", doctor_address_limit},
-              {"disk", doctor_disk},         {"gnuplot", doctor_gnuplot},
-              {"data", doctor_data},         {"profile", doctor_profile}};
+              {"workers", doctor_workers},   {"disk", doctor_disk},
+              {"gnuplot", doctor_gnuplot},   {"data", doctor_data},
+              {"profile", doctor_profile}};
 
 static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
 {

@@ -1,5 +1,6 @@
 /* cosearch plan: what `run` would do, in which order, at which cost. */
 #include "cmd/selection_args.h"
+#include "run/rates.h"
 #include "run/runner.h"
 #include "run/store.h"
 
@@ -8,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Assumed when no run of the campaign has been measured yet: training on one core with AVX2. */
-#define NOMINAL_MAC_PER_S 1e10
+#define RATES_S 0.3 /* of measuring, for each of three ways */
 
 typedef struct measured {
     double mac, search_s, final_s;
@@ -45,23 +45,36 @@ static cs_status status_of(const cs_store *store, const cs_job *job, char status
     return CS_OK;
 }
 
-static void estimate(const cs_plan *plan, const measured *rate, size_t missing)
+/* Hours from MACs and a rate: of the finished runs, or else of this machine now. */
+static cs_status estimate(const cs_plan *plan, const measured *rate, size_t missing, cs_error *err)
 {
+    const cs_profile *p = &plan->profile;
+    cs_net net;
+    cs_rates now;
+    char text[320];
     double final_macs;
-    const double search = cs_plan_run_macs(plan, &final_macs);
-    const char *basis = rate->n ? "measured on the finished runs" : "an assumption";
-    const double per_s = rate->n ? rate->mac / rate->search_s : NOMINAL_MAC_PER_S;
+    const double search = cs_plan_run_macs(plan, &final_macs), threads = (double)p->threads;
+    CS_TRY(cs_rates_net(p->space, p->hw, plan->dataset.classes, &net, err));
+    CS_TRY(cs_rates_measure(&net, p->final.recipe.batch, p->isa, RATES_S, &now, err));
+    cs_rates_text(&now, text, sizeof text);
+    /* What one worker gets while the others fill the machine. */
+    const double cpus = (double)now.cpus, used = fmin(threads, cpus);
+    const double measured_now = p->threads == 1 ? now.apart / cpus : now.together * used / cpus;
+    const char *basis = rate->n ? "measured on the finished runs" : "measured now on this machine";
+    const double per_s = rate->n ? rate->mac / rate->search_s : measured_now;
     const double final_s = rate->n ? rate->final_s / (double)rate->n : final_macs / per_s;
-    printf("\n%zu runs to do\n", missing);
+    printf("\n%zu runs to do\nmachine: %s\n", missing, text);
     if (isnan(search)) {
         printf("search: the primary budget is not in MACs, so its time is not known beforehand\n");
-        return;
+        return CS_OK;
     }
     printf("search: %.3g MAC each, %.0f s at %.3g MAC/s (%s)\n", search, search / per_s, per_s,
            basis);
     printf("final phase: at most %.3g MAC each, about %.0f s\n", final_macs, final_s);
-    printf("all of it: %.1f core hours\n",
-           (double)missing * (search / per_s + final_s) * (double)plan->profile.threads / 3600.0);
+    const double hours = (double)missing * (search / per_s + final_s) / 3600.0;
+    printf("all of it: %.1f core hours, %.1f hours with %.0f jobs at a time\n", hours * used,
+           hours / floor(cpus / used), floor(cpus / used));
+    return CS_OK;
 }
 
 static cs_status print(const cs_args *args, const cs_plan *plan, cs_error *err)
@@ -97,7 +110,7 @@ static cs_status print(const cs_args *args, const cs_plan *plan, cs_error *err)
     }
     cs_text_free(&command);
     if (status == CS_OK && cs_args_has(args, "estimate"))
-        estimate(plan, &rate, missing);
+        status = estimate(plan, &rate, missing, err);
     return status;
 }
 
@@ -116,7 +129,7 @@ static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
 static const cs_option options[] = {
     CS_SELECTION_OPTIONS,
     {"commands", 0, NULL, "one shell line per missing run, for GNU parallel or a job array", NULL},
-    {"estimate", 0, NULL, "also MACs and hours", NULL},
+    {"estimate", 0, NULL, "also MACs, hours, and what --jobs and threads are worth here", NULL},
     {NULL, 0, NULL, NULL, NULL}};
 
 const cs_command cs_command_plan = {

@@ -26,6 +26,7 @@ void doctor_governor(doctor *d);
 void doctor_load(doctor *d);
 void doctor_memory(doctor *d);
 void doctor_address_limit(doctor *d);
+void doctor_workers(doctor *d); /* after doctor_blas */
 void doctor_disk(doctor *d);
 void doctor_program(doctor *d);
 void doctor_blas(doctor *d);

@@ -10,10 +10,14 @@
 #include "run/env.h"
 #include "run/memory.h"
 #include "run/plan.h"
+#include "run/rates.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define RATES_BATCH 64
+#define RATES_S 0.2 /* for each of three ways */
 
 /* The profile of --profile. */
 static cs_status read_profile(const doctor *d, cs_profile *out, cs_error *err)
@@ -84,6 +88,28 @@ void doctor_blas(doctor *d)
                     "%s obtained, as possible; %.1f GFLOP/s on one core (left alone, the library "
                     "takes %s)",
                     obtained, rate, own ? own : obtained);
+}
+
+/* Steps of a network of the profile's space, or of the smallest one. */
+void doctor_workers(doctor *d)
+{
+    cs_profile profile;
+    cs_net net;
+    cs_rates rates;
+    cs_error why = {{0}};
+    char text[320];
+    const bool own = cs_args_has(d->args, "profile") && read_profile(d, &profile, NULL) == CS_OK;
+    cs_status status = cs_rates_net(own ? profile.space : "fbnet:micro",
+                                    own ? profile.hw : "fpga-chunk", 10, &net, &why);
+    if (status == CS_OK)
+        status = cs_rates_measure(&net, own ? profile.final.recipe.batch : RATES_BATCH,
+                                  own ? profile.isa : "auto", RATES_S, &rates, &why);
+    if (status != CS_OK) {
+        doctor_find(d, DOCTOR_WARN, "choose --jobs and threads by hand", "%s", why.text);
+        return;
+    }
+    cs_rates_text(&rates, text, sizeof text);
+    doctor_find(d, DOCTOR_OK, NULL, "%s", text);
 }
 
 /* The high-water mark has to follow an allocation that is touched and given back. */

@@ -21,6 +21,8 @@ sed "s|^cosearch |$COSEARCH -q |" "$TEST_DIR/commands" | head -n 1 >"$TEST_DIR/o
 check "such a line does that run" sh "$TEST_DIR/one.sh"
 check "--estimate gives MACs and hours" sh -c "'$COSEARCH' --results '$R' plan '$CI_PROFILE' --estimate | grep -q 'core hours'"
 
+check "and what this machine does" sh -c "'$COSEARCH' --results '$R' plan '$CI_PROFILE' --estimate | grep -q '^machine: .* MAC/s'"
+
 # Two campaigns at a time on one folder: every run once.
 run_ci "$R" --jobs 1 >/dev/null 2>&1 &
 other=$!
