@@ -151,11 +151,12 @@ cs_status cs_store_listed(const cs_store *store, char (**ids)[17], size_t *n, bo
     const int column = cs_csv_column(&csv, "run_id");
     for (size_t i = 0; list && i < csv.n_rows; i++)
         snprintf(list[i], sizeof *list, "%s", cs_csv_cell(&csv, i, column));
-    *n = csv.n_rows;
+    const size_t n_rows = csv.n_rows;
     cs_csv_free(&csv);
     if (!list)
         return cs_fail(err, CS_ENOMEM, "out of memory");
     *ids = list;
+    *n = n_rows;
     return CS_OK;
 }
 
