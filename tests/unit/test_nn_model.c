@@ -4,6 +4,7 @@
 #include "nn/model.h"
 #include "nn/reference.h"
 #include "tests/nn_layout.h"
+#include "tests/nn_learn.h"
 #include "tests/nn_random.h"
 
 #include <criterion/criterion.h>
@@ -96,33 +97,6 @@ static cs_model *model_of(cs_engine *engine, const cs_net *net, uint32_t batch, 
 /* ---- against the reference --------------------------------------------------------------------
  */
 
-static void give_parameters(const cs_model *m, cs_ref_net *ref)
-{
-    cs_ref_layer *to = ref->layer;
-    for (int i = 0; i < m->n_stages; i++)
-        for (int j = 0; j < m->stage[i].n_layers; j++, to++) {
-            const cs_layer *l = &m->stage[i].layer[j];
-            const size_t n =
-                (size_t)(l->conv.cout * (l->conv.cin / l->conv.groups) * l->conv.k * l->conv.k);
-            float *flat = floats(n);
-            matrix_to_oihw(&l->conv, m->params + l->w, flat);
-            for (size_t k = 0; k < n; k++)
-                to->w[k] = (double)flat[k];
-            free(flat);
-            for (int o = 0; o < l->conv.cout; o++) {
-                const size_t at = (size_t)cs_convop_position(&l->conv, o);
-                to->gamma[o] = (double)m->params[l->gamma + at];
-                to->beta[o] = (double)m->params[l->beta + at];
-            }
-        }
-    for (int k = 0; k < m->features; k++)
-        for (int c = 0; c < m->spec.classes; c++)
-            ref->fc_w[k * m->spec.classes + c] =
-                (double)m->params[m->fc_w + (size_t)(k * m->classes_p + c)];
-    for (int c = 0; c < m->spec.classes; c++)
-        ref->fc_b[c] = (double)m->params[m->fc_b + (size_t)c];
-}
-
 static void compare_gradients(const cs_model *m, const cs_ref_net *ref, double tolerance,
                               const char *what)
 {
@@ -157,7 +131,7 @@ static void check_against_reference(cs_isa isa, int threads, int bits, double to
     data d = random_data(&net, n, 6);
     cs_ref_net *ref = NULL;
     cr_assert_eq(cs_ref_net_new(&m->spec, n, &ref), CS_OK);
-    give_parameters(m, ref);
+    cr_assert(give_parameters(m, ref));
     double *x = doubles_of(d.x, (size_t)(n * 12 * 12 * 3));
     const double expect = cs_ref_net_step(ref, x, d.y, 0.1);
     cs_model_forward(m, d.x, (size_t)n, true);
