@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STEPS 100
-#define EVERY 25
+#define STEPS 80
+#define EVERY 20
 #define BATCH 32
 #define EVAL_BATCHES 8
 
@@ -94,7 +94,5 @@ void bench_learning(void)
     run(&i, set, &net, CS_BITS_FLOAT);
     i.what = "cifar10_q8";
     run(&i, set, &net, 8);
-    i.what = "cifar10_q4";
-    run(&i, set, &net, 4);
     cs_dataset_close(set);
 }
