@@ -144,20 +144,6 @@ cs_status cs_args_u64(const cs_args *args, const char *option, uint64_t lo, uint
     return CS_OK;
 }
 
-cs_status cs_args_double(const cs_args *args, const char *option, double lo, double hi, double *out,
-                         cs_error *err)
-{
-    const char *text = cs_args_get(args, option);
-    double value;
-    if (!text)
-        return CS_OK;
-    if (!cs_text_double(text, &value) || value < lo || value > hi)
-        return cs_fail(err, CS_EUSAGE, "option --%s: expected a number from %g to %g, found '%s'",
-                       option, lo, hi, text);
-    *out = value;
-    return CS_OK;
-}
-
 /* --- parsing ------------------------------------------------------------------------------- */
 
 /* Option tables of one parse in the form getopt_long wants. */

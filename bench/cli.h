@@ -78,9 +78,6 @@ const char *cs_args_each(const cs_args *args, const char *option, size_t *positi
 /* Whole number lo..hi; *out is left alone if the option is absent. CS_EUSAGE otherwise. */
 cs_status cs_args_u64(const cs_args *args, const char *option, uint64_t lo, uint64_t hi,
                       uint64_t *out, cs_error *err);
-/* Finite number lo..hi, the same way. */
-cs_status cs_args_double(const cs_args *args, const char *option, double lo, double hi, double *out,
-                         cs_error *err);
 
 /* "unknown KIND 'WORD' (did you mean 'NEAREST'?); 'LIST' shows what there is". `names` ends with
  * NULL. Returns CS_EUSAGE. */

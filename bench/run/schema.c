@@ -65,24 +65,6 @@ cs_status cs_schema_check(const cs_schema *schema, const cs_csv *csv, const char
     return status;
 }
 
-cs_status cs_schema_print_csv(cs_text *out)
-{
-    cs_text_addf(out, "file,column,type,unit,since,deterministic,meaning\n");
-    for (size_t s = 0; cs_schemas[s]; s++)
-        for (size_t i = 0; i < cs_schemas[s]->n; i++) {
-            const cs_column *c = &cs_schemas[s]->column[i];
-            cs_csv_add_text(out, cs_schemas[s]->name);
-            cs_csv_add_text(out, c->name);
-            cs_csv_add_text(out, cs_column_type_name(c->type));
-            cs_csv_add_text(out, c->unit);
-            cs_csv_add_u64(out, c->since);
-            cs_csv_add_u64(out, c->deterministic);
-            cs_csv_add_text(out, c->meaning);
-            cs_csv_end_row(out);
-        }
-    return out->failed ? CS_ENOMEM : CS_OK;
-}
-
 cs_status cs_schema_print_markdown(cs_text *out)
 {
     cs_text_addf(out,

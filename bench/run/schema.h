@@ -47,8 +47,7 @@ void cs_schema_header(const cs_schema *schema, cs_text *out);
 cs_status cs_schema_check(const cs_schema *schema, const cs_csv *csv, const char *path,
                           cs_error *err);
 
-/* The whole dictionary as CSV or as Markdown (docs/results-schema.md). */
-cs_status cs_schema_print_csv(cs_text *out);
+/* The whole dictionary as Markdown (docs/results-schema.md). */
 cs_status cs_schema_print_markdown(cs_text *out);
 
 /* One row under construction: a cell per column, empty until set. Setting an unknown column or one

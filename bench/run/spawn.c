@@ -231,23 +231,12 @@ const cs_child_result *cs_child_result_get(const cs_child *child)
     return &child->result;
 }
 
-pid_t cs_child_pid(const cs_child *child)
-{
-    return child->pid;
-}
-
-void cs_child_cancel(cs_child *child)
-{
-    if (!child->done)
-        stop(child, CS_KILL_CANCEL, SIGKILL);
-}
-
 void cs_child_free(cs_child *child)
 {
     if (!child)
         return;
     if (!child->done) {
-        cs_child_cancel(child);
+        stop(child, CS_KILL_CANCEL, SIGKILL);
         reap(child, 0);
     }
     free(child);

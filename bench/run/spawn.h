@@ -26,7 +26,7 @@ typedef enum cs_kill_cause {
     CS_KILL_WALL,
     CS_KILL_CPU,
     CS_KILL_PEAK,
-    CS_KILL_CANCEL /* asked for by cs_child_cancel */
+    CS_KILL_CANCEL /* given up by cs_child_free */
 } cs_kill_cause;
 
 typedef struct cs_child_result {
@@ -46,10 +46,7 @@ cs_status cs_child_start(const cs_child_spec *spec, cs_child **out, cs_error *er
 void cs_children_poll(cs_child *const *child, size_t n, int signal_fd, double timeout_s);
 bool cs_child_done(const cs_child *child);
 const cs_child_result *cs_child_result_get(const cs_child *child); /* vitals also while it runs */
-pid_t cs_child_pid(const cs_child *child);
-/* SIGKILL to the whole group. */
-void cs_child_cancel(cs_child *child);
-/* Kills and reaps if still alive. NULL is fine. */
+/* Kills the whole group and reaps if still alive. NULL is fine. */
 void cs_child_free(cs_child *child);
 
 /* Catches SIGINT, SIGTERM and SIGHUP (unless ignored) and returns a descriptor to wait on; -1 on
