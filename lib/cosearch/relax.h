@@ -1,0 +1,117 @@
+/* Continuous relaxation of discrete decisions: logits, Gumbel-softmax samples, K-active
+ * straight-through estimates, and the accelerator search that is built on them.
+ *
+ * Sources: Jang et al. 2017 and Maddison et al. 2017 (Gumbel-softmax); Cai et al. 2019
+ * (ProxylessNAS: rescaling of logits); Fu et al. 2021 (Auto-NBA: heterogeneous sampling, hard
+ * sampling of every accelerator parameter). */
+#ifndef CS_RELAX_H
+#define CS_RELAX_H
+
+#include "cosearch/nn.h"
+#include "cosearch/task.h"
+
+/* ---- logits ---- */
+
+/* A ragged table of logits, one row per decision, with gradient and Adam state of the same shape.
+ * Row r holds value[offset[r]] .. value[offset[r] + n[r]). All arrays are owned by the table. */
+typedef struct cs_logits {
+    size_t rows, count;
+    uint16_t *n;
+    size_t *offset;
+    float *value, *grad, *m, *v;
+    uint64_t steps;
+} cs_logits;
+
+/* Every logit starts at init (published: 1e-3), gradients and Adam state at 0. n is copied, every
+ * n[r] >= 1. */
+cs_status cs_logits_new(const uint16_t *n, size_t rows, float init, cs_logits **out);
+void cs_logits_free(cs_logits *logits); /* NULL is fine */
+void cs_logits_zero_grad(cs_logits *logits);
+/* One Adam step with the gradient. */
+void cs_logits_adam(cs_logits *logits, const cs_adam *adam);
+uint16_t cs_logits_argmax(const cs_logits *logits, size_t row); /* ties: the lower index */
+/* Entropy of softmax(row) divided by log(n): 1 uniform, 0 decided; 0 for rows of one. */
+double cs_logits_entropy(const cs_logits *logits, size_t row);
+double cs_logits_mean_entropy(const cs_logits *logits); /* over rows with n > 1 */
+cs_status cs_logits_save(const cs_logits *logits, cs_sink *sink);
+cs_status cs_logits_load(cs_logits *logits, cs_source *source); /* same shape */
+
+/* y[n] = softmax((log softmax(logit) + g) / tau), g Gumbel(0, 1), one draw per entry in order; in
+ * double, stable for any finite logits and tau > 0. rng NULL: no noise. */
+void cs_gumbel_softmax(const float *logit, size_t n, double tau, cs_rng *rng, double *y);
+/* The k largest entries of y in falling order (ties: the lower index). */
+void cs_top_k(const double *y, size_t n, size_t k, uint16_t *index);
+/* p[k] = softmax over the raw logits of the active entries index[0..k): the K-path proxy of
+ * Auto-NBA. */
+void cs_softmax_active(const float *logit, const uint16_t *index, size_t k, double *p);
+/* Straight-through gradient of the proxy: adds to grad[index[i]] the sum over j of
+ * coef_grad[j] * dp[j]/dlogit[index[i]], coef_grad[j] = dL/d(coefficient of path j). */
+void cs_softmax_active_back(const uint16_t *index, size_t k, const double *p,
+                            const double *coef_grad, float *grad);
+/* Adds one constant to the active entries of a row so that the sum of exp over them is what it was
+ * in `before` (the row before the step): the probability mass of the inactive ones is unchanged. */
+void cs_logits_rescale(float *row, const float *before, const uint16_t *index, size_t k);
+
+/* ---- accelerator search ---- */
+
+/* How the accelerator of one given network is searched. */
+typedef enum cs_accel_kind {
+    CS_ACCEL_GRADIENT, /* hard Gumbel samples, straight-through gradient of the log cost against a
+                          moving baseline, credit per sub-accelerator, penalised excess: ours     */
+    CS_ACCEL_RELEASED, /* as the authors' code: raw bottleneck time, product of straight-through
+                          factors, Adam at 1e-7, infeasible samples discarded                    */
+    CS_ACCEL_RANDOM,   /* uniform samples                                                        */
+    CS_ACCEL_EXACT     /* the model's exact solver; CS_EUSAGE if it has none                     */
+} cs_accel_kind;
+
+/* What is minimised. */
+typedef enum cs_accel_goal {
+    CS_ACCEL_INTERVAL, /* seconds between two images (throughput of the pipeline) */
+    CS_ACCEL_LATENCY,
+    CS_ACCEL_ENERGY,
+    CS_ACCEL_EDP
+} cs_accel_goal;
+
+typedef struct cs_accel_options {
+    cs_accel_kind kind;
+    cs_accel_goal goal;
+    cs_adam adam;    /* of the logits */
+    double tau;      /* temperature of the samples */
+    double baseline; /* decay of the moving baseline, 0..1 */
+    double penalty;  /* weight of the excess over the limits (cs_limits_excess), in log units */
+} cs_accel_options;
+/* Defaults of a kind: the released one has the authors' values. */
+cs_accel_options cs_accel_defaults(cs_accel_kind kind, cs_accel_goal goal);
+
+/* Cost of a design, with the breakdown per sub-accelerator. A method passes cs_hw_detail. */
+typedef cs_status (*cs_accel_cost)(void *context, const cs_design *design, cs_hw_report *report);
+
+/* The engine: logits of every accelerator decision of a space, kept across calls (warm start). */
+typedef struct cs_accel cs_accel;
+cs_status cs_accel_new(const cs_space *space, const cs_limits *limits,
+                       const cs_accel_options *options, cs_accel **out); /* borrows space */
+void cs_accel_free(cs_accel *engine);                                    /* NULL is fine */
+
+typedef struct cs_accel_result {
+    double cost;      /* goal's value of the best feasible sample; +Inf if none */
+    bool feasible;    /* is there one */
+    uint64_t samples; /* drawn in this call */
+    cs_hw_metrics hw; /* of the design returned */
+} cs_accel_result;
+
+/* Watches a search: called after every sample with the best feasible cost so far (+Inf: none). */
+typedef void (*cs_accel_watch)(void *context, uint64_t sample, double cost, double best);
+
+/* Searches the accelerator of `inout`'s network with `samples` cost queries and leaves the best
+ * feasible sample of this call in it (the given accelerator is the first sample if `keep`), or the
+ * one nearest to the limits if none is feasible. Returns the cost callback's status if it is not
+ * CS_OK (CS_STOP: the budget is spent; then *inout and *out hold the best so far). */
+cs_status cs_accel_search(cs_accel *engine, cs_design *inout, bool keep, uint64_t samples,
+                          cs_rng *rng, cs_accel_cost cost, void *cost_context, cs_accel_watch watch,
+                          void *watch_context, cs_accel_result *out);
+/* The most probable accelerator. */
+void cs_accel_argmax(const cs_accel *engine, cs_design *inout);
+cs_status cs_accel_save(const cs_accel *engine, cs_sink *sink);
+cs_status cs_accel_load(cs_accel *engine, cs_source *source);
+
+#endif
