@@ -19,22 +19,26 @@ typedef struct cs_logits {
     uint16_t *n;
     size_t *offset;
     float *value, *grad, *m, *v;
-    uint64_t steps;
+    uint64_t *steps; /* Adam steps of each row */
 } cs_logits;
 
 /* Every logit starts at init (published: 1e-3), gradients and Adam state at 0. n is copied, every
- * n[r] >= 1. */
+ * n[r] >= 1. CS_EUSAGE for an empty table or row. */
 cs_status cs_logits_new(const uint16_t *n, size_t rows, float init, cs_logits **out);
 void cs_logits_free(cs_logits *logits); /* NULL is fine */
 void cs_logits_zero_grad(cs_logits *logits);
-/* One Adam step with the gradient. */
+/* One Adam step with the gradient, of every row or of one. A row counts its own steps: one that is
+ * left alone neither drifts with stale momentum nor loses its bias correction. */
 void cs_logits_adam(cs_logits *logits, const cs_adam *adam);
+void cs_logits_adam_row(cs_logits *logits, const cs_adam *adam, size_t row);
 uint16_t cs_logits_argmax(const cs_logits *logits, size_t row); /* ties: the lower index */
 /* Entropy of softmax(row) divided by log(n): 1 uniform, 0 decided; 0 for rows of one. */
 double cs_logits_entropy(const cs_logits *logits, size_t row);
 double cs_logits_mean_entropy(const cs_logits *logits); /* over rows with n > 1 */
+/* Values and Adam state; the gradient is not kept and is 0 after loading. CS_EFORMAT if the table
+ * stored has another shape or a value that is not finite; the table is then as it was. */
 cs_status cs_logits_save(const cs_logits *logits, cs_sink *sink);
-cs_status cs_logits_load(cs_logits *logits, cs_source *source); /* same shape */
+cs_status cs_logits_load(cs_logits *logits, cs_source *source);
 
 /* y[n] = softmax((log softmax(logit) + g) / tau), g Gumbel(0, 1), one draw per entry in order; in
  * double, stable for any finite logits and tau > 0. rng NULL: no noise. */
