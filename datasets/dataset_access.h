@@ -85,6 +85,8 @@ void cs_loader_free(cs_loader *loader);
 /* Next batch (borrowed until the next call); CS_DONE at the end of an epoch, after which the next
  * call starts another. `loader` is a cs_loader *; the signature is that of cs_feed.next. */
 cs_status cs_loader_next(void *loader, cs_batch *out);
+/* Where a new loader is after `calls` calls of cs_loader_next; that of cs_feed.seek. */
+void cs_loader_seek(void *loader, uint64_t calls);
 /* Images one epoch yields: whole batches only with drop_rest. */
 uint32_t cs_loader_epoch_images(const cs_loader *loader);
 /* The loader as a feed for cs_model_train and cs_model_accuracy. */

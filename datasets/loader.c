@@ -136,6 +136,17 @@ cs_status cs_loader_next(void *context, cs_batch *out)
     return CS_OK;
 }
 
+void cs_loader_seek(void *context, uint64_t calls)
+{
+    cs_loader *loader = context;
+    const uint32_t batch = loader->options.batch;
+    const uint64_t batches = (loader->epoch_images + (uint64_t)batch - 1) / batch;
+    loader->epoch = calls / (batches + 1); /* each epoch ends with a call that says CS_DONE */
+    begin_epoch(loader);
+    const uint64_t images = calls % (batches + 1) * batch;
+    loader->next = images < loader->epoch_images ? (uint32_t)images : loader->epoch_images;
+}
+
 uint32_t cs_loader_epoch_images(const cs_loader *loader)
 {
     return loader->epoch_images;
@@ -143,6 +154,8 @@ uint32_t cs_loader_epoch_images(const cs_loader *loader)
 
 cs_feed cs_loader_feed(cs_loader *loader)
 {
-    return (cs_feed){
-        .context = loader, .epoch_images = loader->epoch_images, .next = cs_loader_next};
+    return (cs_feed){.context = loader,
+                     .epoch_images = loader->epoch_images,
+                     .next = cs_loader_next,
+                     .seek = cs_loader_seek};
 }

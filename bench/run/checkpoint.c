@@ -78,7 +78,7 @@ void cs_source_free(cs_source *source)
 
 /* ---- the state of a task ---- */
 
-#define MAGIC "CSTASK01"
+#define MAGIC "CSTASK02"
 
 /* The plain part of what is kept; arrays follow it. Read back by the same build only: the size is
  * checked, the worker checks the rest. */
@@ -89,7 +89,8 @@ typedef struct kept_state {
     double eval_wall_s, hw_wall_s;
     cs_offer_record best_claim;
     bool has_best;
-    size_t n_streams, n_kept, n_known, n_front;
+    size_t n_streams, n_kept, n_known, n_front, n_observed;
+    uint64_t feed_calls[2];
     named_stream stream[STREAMS_MAX];
 } kept_state;
 
@@ -115,6 +116,8 @@ static void gather(const cs_task *task, kept_state *k)
     k->n_kept = task->n_kept;
     k->n_known = task->n_known;
     k->n_front = task->n_front;
+    k->n_observed = task->n_observed;
+    memcpy(k->feed_calls, task->feed_calls, sizeof k->feed_calls);
 }
 
 static void spread(cs_task *task, const kept_state *k)
@@ -138,6 +141,12 @@ static void spread(cs_task *task, const kept_state *k)
     task->has_best = k->has_best;
     task->n_streams = k->n_streams;
     task->n_kept = k->n_kept;
+    for (int i = 0; i < 2; i++) {
+        const cs_feed *feed = &task->config.feed[i];
+        task->feed_calls[i] = k->feed_calls[i];
+        if (feed->seek)
+            feed->seek(feed->context, k->feed_calls[i]);
+    }
 }
 
 cs_status cs_task_checkpoint(const cs_task *task, cs_sink *sink)
@@ -146,8 +155,9 @@ cs_status cs_task_checkpoint(const cs_task *task, cs_sink *sink)
     const uint64_t size = sizeof(kept_state);
     if (!method->save || !method->load)
         return CS_DONE;
-    if (task->meters.used[CS_METER_SAMPLES] > 0.0)
-        return CS_DONE; /* batches are drawn from a loader, whose place is not kept */
+    for (int i = 0; i < 2; i++)
+        if (task->feed_calls[i] > 0 && !task->config.feed[i].seek)
+            return CS_DONE;
     kept_state *k = malloc(sizeof *k);
     if (!k)
         return CS_ENOMEM;
@@ -157,7 +167,9 @@ cs_status cs_task_checkpoint(const cs_task *task, cs_sink *sink)
     cs_sink_write(sink, k, sizeof *k);
     cs_sink_write(sink, task->kept, task->n_kept * sizeof *task->kept);
     cs_sink_write(sink, task->known, task->n_known * sizeof *task->known);
-    const cs_status status = cs_sink_write(sink, task->front, task->n_front * sizeof *task->front);
+    cs_sink_write(sink, task->front, task->n_front * sizeof *task->front);
+    const cs_status status =
+        cs_sink_write(sink, task->observed, task->n_observed * sizeof *task->observed);
     free(k);
     return status == CS_OK ? method->save(task->method_state, sink) : status;
 }
@@ -177,7 +189,7 @@ static cs_status read_task(cs_task *task, cs_source *source, kept_state *k)
 {
     char magic[8];
     uint64_t size;
-    void *known = NULL, *front = NULL;
+    void *known = NULL, *front = NULL, *seen = NULL;
     CS_TRY(cs_source_read(source, magic, sizeof magic));
     CS_TRY(cs_source_read(source, &size, sizeof size));
     if (memcmp(magic, MAGIC, 8) != 0 || size != sizeof *k)
@@ -189,9 +201,12 @@ static cs_status read_task(cs_task *task, cs_source *source, kept_state *k)
     cs_status status = read_array(source, &known, k->n_known, sizeof *task->known);
     if (status == CS_OK)
         status = read_array(source, &front, k->n_front, sizeof *task->front);
+    if (status == CS_OK)
+        status = read_array(source, &seen, k->n_observed, sizeof *task->observed);
     if (status != CS_OK) {
         free(known);
         free(front);
+        free(seen);
         return status;
     }
     spread(task, k);
@@ -199,6 +214,8 @@ static cs_status read_task(cs_task *task, cs_source *source, kept_state *k)
     task->front = front;
     task->n_known = task->cap_known = k->n_known;
     task->n_front = task->cap_front = k->n_front;
+    task->observed = seen;
+    task->n_observed = task->cap_observed = k->n_observed;
     return CS_OK;
 }
 

@@ -124,7 +124,7 @@ static const cs_column trace[] = {
     {"schema", COUNT, "", 1, SAME, "number of this schema"},
     {"run_id", TEXT, "", 1, SAME, "run"},
     {"seq", COUNT, "", 1, SAME, "0, 1, ... ; empty for heartbeats, which come with time"},
-    {"event", TEXT, "", 1, SAME, "eval, offer, improve (an offer that raised the best feasible accuracy), heartbeat, stop"},
+    {"event", TEXT, "", 1, SAME, "eval, offer, improve (an offer that raised the best feasible accuracy), observe (a value of the method's inside; the first 256 of a name, then ever fewer), heartbeat, stop"},
     {"t_wall_s", NUMBER, "s", 1, VARIES, "since the search began"},
     {"t_cpu_s", NUMBER, "s", 1, VARIES, "CPU time since the search began"},
     {"search_mac", COUNT, "MAC", 1, SAME, "spent so far"},
@@ -142,7 +142,9 @@ static const cs_column trace[] = {
     {"feasible", FLAG, "", 1, SAME, "of an eval or offer; empty otherwise"},
     {"best_feasible_acc", EXACT, "", 1, SAME, "highest accuracy (measured, else claimed) of a feasible offer so far; empty: none yet"},
     {"hv", EXACT, "1/s", 1, SAME, "hypervolume of (accuracy, fps) of feasible evaluations so far, reference (0, 0)"},
-    {"rss_kib", COUNT, "KiB", 1, VARIES, "resident memory"},
+    {"name", TEXT, "", 1, SAME, "of an observe: what was recorded, see the method's README; empty otherwise"},
+    {"value", EXACT, "", 1, SAME, "of an observe; empty otherwise, or if it was not finite"},
+    {"rss_kib", COUNT, "KiB", 1, VARIES, "resident memory; empty for an observe"},
 };
 
 static const cs_column final[] = {

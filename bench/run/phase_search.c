@@ -122,6 +122,7 @@ static bool interrupted(void *context)
                                    .samples = sum.samples,
                                    .fidelity = -1,
                                    .best_feasible_acc = s->best_acc,
+                                   .value = NAN,
                                    .hypervolume = NAN});
     }
     return cs_worker_terminated();

@@ -105,7 +105,7 @@ static double train(const cs_net *net, uint32_t batch, const char *isa, int thre
         x[i] = (float)cs_rng_uniform(&rng) - 0.5f;
     if (x && y && cs_env_engine(isa, threads, &t.engine, NULL) == CS_OK &&
         cs_model_new(t.engine, net, batch, 1, &model, NULL) == CS_OK) {
-        const cs_feed feed = {&t, batch, next};
+        const cs_feed feed = {.context = &t, .epoch_images = batch, .next = next};
         t.batch = (cs_batch){.x = x,
                              .y = y,
                              .n = batch,

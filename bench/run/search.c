@@ -31,8 +31,7 @@ double cs_task_recall(const cs_task *task, uint64_t net_hash)
     return NAN;
 }
 
-/* Doubles an array of a task when it is full. */
-static bool room(void **items, size_t *cap, size_t n, size_t size)
+bool cs_task_room(void **items, size_t *cap, size_t n, size_t size)
 {
     if (n < *cap)
         return true;
@@ -55,7 +54,7 @@ cs_status cs_task_remember(cs_task *task, uint64_t net_hash, cs_fidelity fidelit
             return CS_OK;
         }
     void *items = task->known;
-    if (!room(&items, &task->cap_known, task->n_known, sizeof *task->known))
+    if (!cs_task_room(&items, &task->cap_known, task->n_known, sizeof *task->known))
         return CS_ENOMEM;
     task->known = items;
     task->known[task->n_known++] = entry;
@@ -81,7 +80,7 @@ cs_status cs_task_add_to_front(cs_task *task, double acc, double fps)
         if (task->front[i].acc >= acc && task->front[i].fps >= fps)
             return CS_OK;
     void *items = task->front;
-    if (!room(&items, &task->cap_front, task->n_front, sizeof *task->front))
+    if (!cs_task_room(&items, &task->cap_front, task->n_front, sizeof *task->front))
         return CS_ENOMEM;
     task->front = items;
     size_t n = 0, at = 0;

@@ -49,6 +49,7 @@ void cs_task_free(cs_task *task)
     free(task->kept);
     free(task->known);
     free(task->front);
+    free(task->observed);
     free(task);
 }
 
@@ -90,6 +91,8 @@ void cs_task_emit(cs_task *task, cs_event *event)
     event->samples = (uint64_t)task->meters.used[CS_METER_SAMPLES];
     event->best_feasible_acc = task->best_feasible_acc;
     event->hypervolume = task->hypervolume;
+    if (event->kind != CS_EVENT_OBSERVE)
+        event->value = NAN;
     if (task->config.on_event)
         task->config.on_event(task->config.context, event);
 }
@@ -274,8 +277,8 @@ cs_status cs_batch_next(cs_task *task, cs_split split, cs_batch *out)
     CS_TRY(cs_task_account(task));
     if (!feed->next)
         return cs_fail(&task->method_error, CS_EUSAGE, "this task has no batches to offer");
-    cs_status status = feed->next(feed->context, out);
-    if (status == CS_DONE)
+    cs_status status = CS_DONE;
+    for (int i = 0; i < 2 && status == CS_DONE; i++, task->feed_calls[split]++)
         status = feed->next(feed->context, out);
     if (status == CS_OK)
         task->meters.used[CS_METER_SAMPLES] += out->n;

@@ -32,6 +32,7 @@ typedef enum cs_event_kind {
     CS_EVENT_EVAL,      /* an evaluation ended                          */
     CS_EVENT_OFFER,     /* a design was offered                         */
     CS_EVENT_IMPROVE,   /* an offer raised the best feasible accuracy   */
+    CS_EVENT_OBSERVE,   /* a method recorded a value                    */
     CS_EVENT_HEARTBEAT, /* time passed: written by the worker           */
     CS_EVENT_STOP,      /* the search ended                             */
     CS_EVENT_COUNT
@@ -47,6 +48,8 @@ typedef struct cs_event {
     cs_hw_metrics hw;          /* re-derived by the harness                                  */
     bool has_hw;
     double best_feasible_acc; /* highest acc_val (else claim) among feasible offers so far  */
+    const char *name;         /* of an observed value, else NULL; lives as long as the call  */
+    double value;             /* of an observe; NaN otherwise                                */
     double hypervolume;       /* of (acc_val, fps) of feasible evaluations, reference (0,0) */
 } cs_event;
 
@@ -118,7 +121,7 @@ const cs_offer_record *cs_task_offer_at(const cs_task *task, size_t i);
 const cs_offer_record *cs_task_offer_best_claim(const cs_task *task);
 
 /* Appends what is needed to go on from here (only inside on_step). CS_DONE: the method keeps no
- * checkpoints, or drew batches, whose place is not kept. */
+ * checkpoints, or drew batches from a feed that cannot seek. */
 cs_status cs_task_checkpoint(const cs_task *task, cs_sink *sink);
 
 /* Checkpoint bytes in memory, for cs_method.save and load. */

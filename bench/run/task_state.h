@@ -23,6 +23,12 @@ typedef struct front_point {
     double acc, fps;
 } front_point;
 
+/* How often a name was observed. */
+typedef struct observed {
+    char name[CS_OBSERVE_NAME + 1];
+    uint64_t n;
+} observed;
+
 struct cs_task {
     cs_task_config config;
     cs_meters meters;
@@ -50,6 +56,10 @@ struct cs_task {
     front_point *front; /* not dominated, rising acc, falling fps */
     size_t n_front, cap_front;
 
+    observed *observed; /* in the order of their first observation */
+    size_t n_observed, cap_observed, next_observed;
+    uint64_t feed_calls[2]; /* of config.feed[i].next */
+
     cs_hw_report report; /* scratch: too large for the stack of a caller's caller */
 };
 
@@ -59,6 +69,9 @@ cs_status cs_task_restore(cs_task *task, void **state, cs_error *err);
 double cs_task_now(const cs_task *task);
 cs_status cs_task_account(cs_task *task);
 void cs_task_emit(cs_task *task, cs_event *event);
+
+/* Grows an array of a task so that it has room for item n. */
+bool cs_task_room(void **items, size_t *cap, size_t n, size_t size);
 
 /* Identity of a network with its bitwidths, whatever the accelerator. */
 uint64_t cs_net_hash(const cs_net *net);

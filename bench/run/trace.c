@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const event_name[] = {"eval", "offer", "improve", "heartbeat", "stop"};
+static const char *const event_name[] = {"eval",    "offer",     "improve",
+                                         "observe", "heartbeat", "stop"};
 static const char *const fidelity_name[] = {"proxy", "short", "full"};
 
 static void put(cs_trace *trace, const cs_text *line)
@@ -61,8 +62,10 @@ static void fill(const cs_trace *trace, cs_row *row, const cs_event *e)
     cs_row_count(row, "samples", e->samples);
     cs_row_number(row, "best_feasible_acc", e->best_feasible_acc);
     cs_row_number(row, "hv", e->hypervolume);
-    if (cs_memory_read(&rss, &peak))
+    if (e->kind != CS_EVENT_OBSERVE && cs_memory_read(&rss, &peak))
         cs_row_count(row, "rss_kib", rss);
+    cs_row_text(row, "name", e->name);
+    cs_row_number(row, "value", e->value);
     if (e->kind != CS_EVENT_HEARTBEAT)
         cs_row_count(row, "seq", e->seq);
     if (e->fidelity >= 0)

@@ -68,6 +68,16 @@ cs_status cs_offer(cs_task *task, const cs_design *design, double claimed_acc);
 /* The only way to print: one line into the run's log. */
 void cs_note(cs_task *task, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Records a value of the search's inside (an entropy, a trade-off weight, a loss) as an `observe`
+ * row of the trace, with the meters as they stand. Free of charge. name: 1 to CS_OBSERVE_NAME
+ * characters of a-z 0-9 . _ (otherwise an assertion). A value that is not finite is an empty cell.
+ * To bound the trace, the first 256 values of a name are written, of its next 256 every second one,
+ * of the next 512 every fourth, and so on: about 128 rows each time their number doubles. Names
+ * past the CS_OBSERVE_NAMES first are not written. */
+#define CS_OBSERVE_NAME 31
+#define CS_OBSERVE_NAMES 1024
+void cs_observe(cs_task *task, const char *name, double value);
+
 cs_status cs_sink_write(cs_sink *sink, const void *bytes, size_t n);
 cs_status cs_source_read(cs_source *source, void *bytes, size_t n);
 

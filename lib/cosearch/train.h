@@ -31,11 +31,13 @@ typedef struct cs_recipe {
 
 /* Source of batches. `epoch_images` is how many images one epoch yields. next() delivers exactly
  * `batch` images (a short rest is dropped for training, delivered for evaluation); CS_DONE at the
- * end of an epoch, after which the next call starts another. */
+ * end of an epoch, after which the next call starts another. `seek` (NULL: the feed cannot) puts
+ * the feed where a new one is after `calls` calls of next(). */
 typedef struct cs_feed {
     void *context;
     uint32_t epoch_images;
     cs_status (*next)(void *context, cs_batch *out);
+    void (*seek)(void *context, uint64_t calls);
 } cs_feed;
 
 typedef struct cs_model cs_model; /* a network with weights and optimiser state */

@@ -13,7 +13,7 @@ static toy_result run_with(const cs_method *m, uint64_t seed, double evals)
 {
     toy t = toy_new(m);
     toy_seed(&t, seed);
-    t.config.budget[CS_METER_MACS] = evals * TOY_PRICE;
+    t.config.budget[CS_METER_MACS] = evals * toy_price(m);
     const toy_result r = toy_run(&t);
     toy_free(&t);
     return r;
@@ -80,11 +80,11 @@ Test(conform, stops_at_each_meter)
         cr_assert_str_eq(r.reason, "budget", "%s", m->name);
         t.config.budget[CS_METER_EVALS] = INFINITY;
         t.config.primary = CS_METER_MACS;
-        t.config.budget[CS_METER_MACS] = 4.0 * TOY_PRICE;
+        t.config.budget[CS_METER_MACS] = 4.0 * toy_price(m);
         r = toy_run(&t);
         cr_assert_eq(r.status, CS_OK, "%s: %s", m->name, r.error.text);
         cr_assert_str_eq(r.reason, "budget", "%s", m->name);
-        cr_assert_leq((double)r.summary.search_mac, 1.02 * 4.0 * TOY_PRICE, "%s", m->name);
+        cr_assert_leq((double)r.summary.search_mac, 1.02 * 4.0 * toy_price(m), "%s", m->name);
         t.config.budget[CS_METER_HW_QUERIES] = 40.0;
         r = toy_run(&t);
         cr_assert_eq(r.status, CS_OK, "%s: %s", m->name, r.error.text);
@@ -113,7 +113,7 @@ Test(conform, survives_impossible_limits)
     {
         toy t = toy_new(m);
         t.config.limits.fps_min = 1e12;
-        t.config.budget[CS_METER_MACS] = 50.0 * TOY_PRICE;
+        t.config.budget[CS_METER_MACS] = 50.0 * toy_price(m);
         t.config.budget[CS_METER_HW_QUERIES] = 1500.0;
         const toy_result r = toy_run(&t);
         toy_free(&t);
@@ -129,7 +129,7 @@ Test(conform, answers_are_feasible_designs_of_the_space)
     EACH_METHOD(m)
     {
         toy t = toy_new(m);
-        t.config.budget[CS_METER_MACS] = 12.0 * TOY_PRICE;
+        t.config.budget[CS_METER_MACS] = 12.0 * toy_price(m);
         const toy_result r = toy_run(&t);
         cr_assert_eq(r.status, CS_OK, "%s: %s", m->name, r.error.text);
         cr_assert(r.answered, "%s found nothing in %d queries", m->name, (int)r.summary.hw_queries);

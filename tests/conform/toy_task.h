@@ -5,9 +5,19 @@
 
 #include "run/task_config.h"
 
+/* A batch of TOY_BATCH images, made when asked for: ten blotchy patterns under noise. */
+#define TOY_BATCH 2
+
+typedef struct toy_feed {
+    uint64_t calls;
+    float x[TOY_BATCH * 32 * 32 * 3];
+    int32_t y[TOY_BATCH];
+} toy_feed;
+
 typedef struct toy {
     cs_space *space;
     cs_engine *engine;
+    toy_feed *feed[2];     /* by cs_split; 8 batches an epoch, the same ones every epoch */
     cs_task_config config; /* change it before toy_run */
 } toy;
 
@@ -21,8 +31,9 @@ void toy_free(toy *t);
  * little per-network scatter. */
 double toy_accuracy(const cs_net *net);
 
-/* MACs that an evaluation of an average network is charged. */
-#define TOY_PRICE 1e9
+/* MACs that an evaluation of an average network is charged: fewer for methods that train a shared
+ * network, whose MACs are really done, so that tests stay quick. */
+double toy_price(const cs_method *method);
 
 typedef struct toy_result {
     cs_status status;

@@ -11,7 +11,7 @@ run_long() { # RESULTS METHOD
     # shellcheck disable=SC2086
     "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long --methods "$2" --seeds 0
 }
-trace() { grep -v '"heartbeat"' "$1" | cut -d, -f1-4,7-21; }
+trace() { grep -v '"heartbeat"' "$1" | cut -d, -f1-4,7-23; }
 
 # cut_short RESULTS METHOD: a campaign whose parent is killed after two evaluations
 cut_short() {

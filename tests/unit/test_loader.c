@@ -183,3 +183,29 @@ Test(loader, refuses_bad_options)
     cs_dataset_close(no_val);
     cr_assert_null(loader);
 }
+
+Test(loader, seek_goes_where_the_calls_lead)
+{
+    const cs_loader_options options[] = {
+        {.batch = 700, .seed = 4, .shuffle = true, .augment = true},
+        {.batch = 700, .seed = 4, .shuffle = true, .augment = true, .drop_rest = true}};
+    for (size_t k = 0; k < 2; k++)
+        for (uint64_t calls = 0; calls < 14; calls++) {
+            cs_loader *walked = make(CS_SPLIT_SEARCH_TRAIN, options[k]);
+            cs_loader *sought = make(CS_SPLIT_SEARCH_TRAIN, options[k]);
+            cs_batch a, b;
+            uint32_t n;
+            for (uint64_t i = 0; i < calls; i++)
+                (void)cs_loader_next(walked, &a);
+            (void)cs_loader_next(sought, &b);
+            cs_loader_seek(sought, calls);
+            const cs_status at_walked = cs_loader_next(walked, &a);
+            cr_assert_eq(cs_loader_next(sought, &b), at_walked, "%d calls", (int)calls);
+            if (at_walked == CS_OK)
+                cr_assert(a.n == b.n && memcmp(a.y, b.y, a.n * sizeof *a.y) == 0 &&
+                          memcmp(a.x, b.x, (size_t)a.n * 3072 * sizeof *a.x) == 0);
+            cr_assert_eq(hash_epoch(sought, &n), hash_epoch(walked, &n));
+            cs_loader_free(walked);
+            cs_loader_free(sought);
+        }
+}

@@ -421,7 +421,7 @@ static double learn(int bits)
     cr_assert_eq(cs_model_new(engine, &net, 20, 1, &m, NULL), CS_OK);
     blobs b = {.epoch = 200};
     cs_rng_seed(&b.rng, 2);
-    const cs_feed feed = {&b, 200, blobs_next};
+    const cs_feed feed = {.context = &b, .epoch_images = 200, .next = blobs_next};
     const cs_recipe recipe = {.id = "t",
                               .epochs = 4,
                               .batch = 20,
@@ -468,7 +468,7 @@ Test(nn_model, hooks_stop_and_bad_input_is_refused)
     cr_assert_eq(cs_model_new(engine, &net, 20, 1, &m, NULL), CS_OK);
     blobs b = {.epoch = 200};
     cs_rng_seed(&b.rng, 2);
-    const cs_feed feed = {&b, 200, blobs_next};
+    const cs_feed feed = {.context = &b, .epoch_images = 200, .next = blobs_next};
     cs_recipe recipe = {.epochs = 1, .batch = 20, .lr = 0.1};
     cr_assert_eq(cs_model_train(m, &recipe, &feed, stop_at_two, NULL), CS_STOP);
     recipe.batch = 21; /* more than the model was made for */

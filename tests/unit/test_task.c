@@ -1,5 +1,5 @@
 /* The task as a method meets it: budgets are sticky, offers are checked, errors are told apart. */
-#include "run/task_config.h"
+#include "run/task_state.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -337,6 +337,143 @@ Test(task, streams_are_named_and_rooted)
     cr_assert_neq(cs_rng_next(cs_task_rng(b, "one")), first);
     cs_task_free(a);
     cs_task_free(b);
+    cs_space_free(f.space);
+}
+
+/* Observes the count of steps 100 times a step. */
+static cs_status observing_step(cs_task *task, void *state)
+{
+    cs_batch batch;
+    (void)state;
+    CS_TRY(cs_batch_next(task, CS_SEARCH_TRAIN, &batch));
+    for (int i = 0; i < 100; i++)
+        cs_observe(task, "loss", (double)batch.n);
+    cs_observe(task, "block0.entropy", NAN);
+    return query_step(task, state);
+}
+
+/* A feed of 3 batches of 1, 2, 3 images an epoch. */
+static cs_status count_next(void *context, cs_batch *out)
+{
+    uint64_t *calls = context;
+    const uint32_t at = (uint32_t)(*calls)++ % 4;
+    *out = (cs_batch){.n = at + 1};
+    return at < 3 ? CS_OK : CS_DONE;
+}
+
+static void count_seek(void *context, uint64_t calls)
+{
+    *(uint64_t *)context = calls;
+}
+
+typedef struct watcher {
+    uint64_t rows, seq, hash;
+    double value;
+} watcher;
+
+static void watch(void *context, const cs_event *e)
+{
+    watcher *w = context;
+    if (e->kind != CS_EVENT_OBSERVE) {
+        cr_assert(isnan(e->value));
+        cr_assert_null(e->name);
+        return;
+    }
+    cr_assert_eq(e->seq, w->seq++);
+    if (strcmp(e->name, "loss") != 0)
+        return;
+    w->rows++;
+    w->hash = w->hash * 31u + (uint64_t)e->value + e->hw_queries + e->samples;
+}
+
+Test(task, observed_values_thin_out)
+{
+    cs_method m = method_of(observing_step);
+    fixture f;
+    watcher w = {0};
+    cs_task_summary sum;
+    char reason[64];
+    uint64_t calls = 0;
+    set_up(&f, &m);
+    f.config.context = &w;
+    f.config.on_event = watch;
+    f.config.budget[CS_METER_HW_QUERIES] = 40; /* 4000 values */
+    f.config.feed[CS_SEARCH_TRAIN] = (cs_feed){&calls, 6, count_next, count_seek};
+    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(sum.hw_queries, 40, "observing is free");
+    /* 256 + 128 for each of the doublings to 512, 1024, 2048, + 1952 / 16 */
+    cr_assert_eq(w.rows, 256 + 3 * 128 + 122);
+    cs_space_free(f.space);
+}
+
+static cs_status save_nothing(const void *state, cs_sink *sink)
+{
+    (void)state, (void)sink;
+    return CS_OK;
+}
+
+static cs_status load_nothing(cs_task *task, cs_source *source, void **state)
+{
+    (void)source;
+    return no_open(task, state);
+}
+
+/* Runs to 7 steps, checkpoints, goes on in a new task to 40, and returns what was observed. */
+static uint64_t observed_hash(fixture *f, bool interrupt)
+{
+    watcher w = {0};
+    uint64_t calls = 0;
+    cs_task *task;
+    cs_sink *sink;
+    cs_source *source;
+    size_t n;
+    f->config.context = &w;
+    f->config.feed[CS_SEARCH_TRAIN] = (cs_feed){&calls, 6, count_next, count_seek};
+    f->config.resume = NULL;
+    cr_assert_eq(cs_task_new(&f->config, &task, NULL), CS_OK);
+    for (int i = 0; i < 40; i++) {
+        cr_assert_eq(observing_step(task, NULL), CS_OK);
+        if (i != 6 || !interrupt)
+            continue;
+        cr_assert_eq(cs_sink_new(&sink), CS_OK);
+        cr_assert_eq(cs_task_checkpoint(task, sink), CS_OK);
+        cs_task_free(task);
+        const void *bytes = cs_sink_bytes(sink, &n);
+        cr_assert_eq(cs_source_new(bytes, n, &source), CS_OK);
+        calls = 999; /* a new process begins elsewhere */
+        f->config.resume = source;
+        cr_assert_eq(cs_task_new(&f->config, &task, NULL), CS_OK);
+        void *state;
+        cr_assert_eq(cs_task_restore(task, &state, NULL), CS_OK);
+        cs_source_free(source);
+        cs_sink_free(sink);
+    }
+    cs_task_free(task);
+    return w.hash;
+}
+
+Test(task, observed_values_and_batches_go_on_after_a_checkpoint)
+{
+    cs_method m = method_of(observing_step);
+    fixture f;
+    cs_sink *sink;
+    cs_task *task;
+    uint64_t calls = 0;
+    m.save = save_nothing;
+    m.load = load_nothing;
+    set_up(&f, &m);
+    f.config.on_event = watch;
+    cr_assert_eq(observed_hash(&f, true), observed_hash(&f, false));
+    f.config.resume = NULL;
+    f.config.context = &(watcher){0};
+    f.config.feed[CS_SEARCH_TRAIN] = (cs_feed){&calls, 6, count_next, NULL};
+    cr_assert_eq(cs_task_new(&f.config, &task, NULL), CS_OK);
+    cr_assert_eq(cs_sink_new(&sink), CS_OK);
+    cr_assert_eq(cs_task_checkpoint(task, sink), CS_OK, "nothing was drawn yet");
+    cr_assert_eq(observing_step(task, NULL), CS_OK);
+    cr_assert_eq(cs_task_checkpoint(task, sink), CS_DONE, "a feed that cannot seek");
+    cs_sink_free(sink);
+    cs_task_free(task);
     cs_space_free(f.space);
 }
 
