@@ -45,6 +45,11 @@ typedef struct cs_hw_metrics {
     uint32_t violated;  /* CS_VIOLATES_* under the limits given; 0 = feasible */
 } cs_hw_metrics;
 
+/* Where the energy of a layer goes: multiply-accumulates, registers beside the multipliers, wires
+ * of the array and network on chip, on-chip buffers, off-chip memory, leakage and clock. */
+enum { CS_HW_MAC, CS_HW_RF, CS_HW_ARRAY, CS_HW_GLB, CS_HW_DRAM, CS_HW_STATIC, CS_HW_LEVELS };
+extern const char *const cs_hw_level_names[CS_HW_LEVELS]; /* "mac", "rf", ... */
+
 typedef struct cs_hw_layer_cost {
     int16_t block; /* 0-based; -1 stem, -2 head, -3 classifier */
     uint8_t kernel, bits;
@@ -53,20 +58,27 @@ typedef struct cs_hw_layer_cost {
     uint16_t cin, cout, out_size, stride, groups;
     uint64_t macs;
     double cycles;
-    double dram_bits; /* off-chip traffic per image; NaN if the model has none */
+    double dram_bits;              /* off-chip traffic per image; NaN if the model has none */
+    double energy_j[CS_HW_LEVELS]; /* per image; NaN where the model has none */
 } cs_hw_layer_cost;
+
+/* Fills energy_j of a model without energy. */
+void cs_hw_no_energy(cs_hw_layer_cost *layer);
 
 typedef struct cs_hw_chunk_cost {
     char name[12]; /* "a0q8" */
     uint16_t layers;
     double cycles, dsp, bram, dram_bits;
+    double macs_per_cycle; /* peak, at the chunk's bitwidth; NaN if the model does not say */
 } cs_hw_chunk_cost;
 
 /* Full breakdown of one evaluation. */
 typedef struct cs_hw_report {
     cs_hw_metrics total;
     double interval_cycles; /* clock cycles between two images: the bottleneck */
-    const char *bottleneck; /* the slowest chunk, "dram", or "none" without chunks; static */
+    double clock_hz;
+    double dram_bits_per_cycle; /* off-chip bandwidth, all chunks; Inf: no limit modelled */
+    const char *bottleneck;     /* the slowest chunk, "dram", or "none" without chunks; static */
     size_t n_layers, n_chunks;
     cs_hw_layer_cost layer[CS_HW_LAYERS_MAX]; /* network order */
     cs_hw_chunk_cost chunk[CS_HW_CHUNKS_MAX]; /* used chunks only */

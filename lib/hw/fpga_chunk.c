@@ -56,6 +56,7 @@ static void report_layer(const fpga_layer *l, cs_hw_layer_cost *out)
     out->out_size = l->out_size;
     out->stride = l->stride;
     out->groups = l->groups;
+    cs_hw_no_energy(out);
     out->macs =
         (uint64_t)l->out_size * l->out_size * l->cout * l->cin * groups * l->kernel * l->kernel;
 }
@@ -81,6 +82,7 @@ static void report_chunks(const fpga_model *model, const fpga_layout *layout, bu
         out->dsp = need.dsp;
         out->bram = need.bram;
         out->dram_bits = busy[c].dram_bits;
+        out->macs_per_cycle = fpga_multipliers(&busy[c].chunk);
         busy[c].index = (uint8_t)n++;
         total.dsp += need.dsp;
         total.bram += need.bram;
@@ -100,6 +102,8 @@ static void report_chunks(const fpga_model *model, const fpga_layout *layout, bu
     }
     report->n_chunks = n;
     report->interval_cycles = interval;
+    report->clock_hz = FPGA_CLOCK_HZ;
+    report->dram_bits_per_cycle = model->dram_bits_per_cycle;
     total.fps = FPGA_CLOCK_HZ / interval;
     total.latency_s = fmax(sum, interval) / FPGA_CLOCK_HZ;
     total.utilization = n ? sum / (interval * (double)n) : 0.0;

@@ -121,6 +121,15 @@ static inline void fpga_chunk_init(const fpga_layout *layout, size_t chunk, fpga
     out->tile[0].known = out->tile[1].known = out->tile[2].known = false;
 }
 
+/* Units of the loops that the mode unrolls: products per cycle. */
+static inline int32_t fpga_multipliers(const fpga_chunk *chunk)
+{
+    const int32_t *v = chunk->v;
+    if (v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2))
+        return v[CHUNK_R];
+    return chunk->depthwise || v[CHUNK_MODE] == 0 ? v[CHUNK_M] : v[CHUNK_M] * v[CHUNK_N];
+}
+
 static inline uint32_t fpga_window_bit(unsigned kernel, unsigned stride)
 {
     return 1u << (3 * (stride - 1) + kernel / 2);

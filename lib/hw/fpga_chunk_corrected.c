@@ -204,12 +204,7 @@ static int64_t brams(const fpga_chunk *chunk, int64_t k, int64_t stride)
 
 fpga_resources fpga_corrected_resources(const fpga_chunk *chunk)
 {
-    const int32_t *v = chunk->v;
-    int64_t multipliers = v[CHUNK_M];
-    if (v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2))
-        multipliers = v[CHUNK_R];
-    else if (!chunk->depthwise && v[CHUNK_MODE] == 1)
-        multipliers = v[CHUNK_M] * v[CHUNK_N];
+    const int64_t multipliers = fpga_multipliers(chunk);
     int64_t bram = 0;
     for (unsigned stride = 1; stride <= 2; stride++)
         for (unsigned k = 1; k <= 5; k += 2)

@@ -151,14 +151,9 @@ static int32_t bram_of_kernel(const fpga_chunk *chunk, int32_t k)
 
 fpga_resources fpga_published_resources(const fpga_chunk *chunk)
 {
-    const int32_t *v = chunk->v;
-    int32_t unroll = v[CHUNK_M];
-    if (v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2))
-        unroll = v[CHUNK_R];
-    else if (!chunk->depthwise && v[CHUNK_MODE] == 1)
-        unroll = v[CHUNK_M] * v[CHUNK_N];
     int32_t k = 5; /* the largest window needs most; strides are ignored */
     while (k > 1 && !(chunk->windows & (fpga_window_bit((unsigned)k, 1))))
         k -= 2;
-    return (fpga_resources){.dsp = unroll * chunk->bits / 16.0, .bram = bram_of_kernel(chunk, k)};
+    return (fpga_resources){.dsp = fpga_multipliers(chunk) * chunk->bits / 16.0,
+                            .bram = bram_of_kernel(chunk, k)};
 }

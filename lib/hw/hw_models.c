@@ -20,6 +20,14 @@ const cs_hw_model *cs_hw_model_find(const char *name)
     return NULL;
 }
 
+const char *const cs_hw_level_names[CS_HW_LEVELS] = {"mac", "rf", "array", "glb", "dram", "static"};
+
+void cs_hw_no_energy(cs_hw_layer_cost *layer)
+{
+    for (int i = 0; i < CS_HW_LEVELS; i++)
+        layer->energy_j[i] = (double)NAN;
+}
+
 /* Negated comparisons, so that a NaN breaks a limit that is set. */
 uint32_t cs_limits_violated(const cs_limits *limits, const cs_hw_metrics *m)
 {

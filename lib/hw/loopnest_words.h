@@ -1,0 +1,67 @@
+/* Words that a loop nest moves: the prepared nest and the counts taken from it. Shared by the files
+ * loopnest*.c; the public interface is cosearch/loopnest.h. */
+#ifndef CS_HW_LOOPNEST_WORDS_H
+#define CS_HW_LOOPNEST_WORDS_H
+
+#include "cosearch/loopnest.h"
+
+/* A temporal loop; all of them in one list, innermost first. `bound` is the effective one: real
+ * where the product of the dimension's bounds is cut to its extent. */
+typedef struct loopnest_loop {
+    double bound;
+    uint32_t step; /* of the dimension, per iteration */
+    uint8_t dim;
+} loopnest_loop;
+
+/* Spatial offsets first, first + step, ... of one dimension below one level. */
+typedef struct loopnest_row {
+    double bound; /* 1: none */
+    uint32_t step;
+} loopnest_row;
+
+/* The fan-out below one level. */
+typedef struct loopnest_fan {
+    double all;                  /* instances of the next level with work             */
+    double distinct[CS_TENSORS]; /* offsets of the tensor that differ, without those
+                                   of input rows and columns                         */
+    bool sliding;                /* some of P, Q, R, S is spatial here                */
+    bool crowded;                /* one of P, Q, R, S has two loops that do not join  */
+    loopnest_row row[CS_NEST_DIMS - CS_DIM_P]; /* P, Q, R, S */
+} loopnest_fan;
+
+typedef struct loopnest {
+    const cs_nest_layer *layer;
+    const cs_nest_mapping *mapping;
+    int n_levels, n_loops;
+    loopnest_loop loop[CS_NEST_LEVELS * CS_NEST_DIMS];
+    int outside[CS_NEST_LEVELS + 1]; /* loops from this index on are outside the level; index
+                                        n_levels is the multipliers */
+    double suffix[CS_NEST_LEVELS * CS_NEST_DIMS + 1]; /* product of bounds from here outwards */
+    uint32_t tile[CS_NEST_LEVELS + 1][CS_NEST_DIMS];  /* extents held by one instance, cut */
+    loopnest_fan fan[CS_NEST_LEVELS];
+    double padded; /* product of the temporal bounds as given */
+} loopnest;
+
+/* CS_NEST_FITS, or CS_NEST_COVER / CS_NEST_MALFORMED with *dim. */
+cs_nest_verdict loopnest_prepare(const cs_nest_layer *layer, int n_levels,
+                                 const cs_nest_mapping *mapping, loopnest *out, uint8_t *dim);
+
+/* Words of a tensor in one instance of a level. */
+double loopnest_tile_words(const loopnest *nest, int level, int tensor);
+
+/* Words that enter (inputs, weights) or leave (outputs) one instance of `level` over the whole
+ * layer; level n_levels is a multiplier, which asks anew in every iteration. */
+double loopnest_moved(const loopnest *nest, int level, int tensor, bool timeloop_halo);
+
+/* Spatial offsets of a tensor that differ, over the fan-outs of levels first..last. */
+double loopnest_distinct(const loopnest *nest, int first, int last, int tensor);
+
+/* Inputs that enter the array below `parent` when its instances of `child` hand on to each other
+ * what a neighbour needs next: the words moved for the union of their tiles. NAN if no temporal
+ * step outside `child` equals a spatial step. */
+double loopnest_forwarded(const loopnest *nest, int parent, int child, bool timeloop_halo);
+
+/* Bit d: the tensor's coordinates depend on dimension d. */
+extern const uint8_t loopnest_relevant[CS_TENSORS];
+
+#endif
