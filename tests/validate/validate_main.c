@@ -1,40 +1,37 @@
+/* Runs every checker and prints a line per file. */
 #include "validate.h"
 
-#include <stdarg.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-static const validate_file *const tables[] = {validate_nn_files, validate_fpga_files};
+static const validate_file *const tables[] = {
+#define VALIDATE_TABLE(name) validate_##name##_files,
+#include "tables.def"
+#undef VALIDATE_TABLE
+};
+#define TABLES (sizeof tables / sizeof *tables)
 
-void validate_count(validate_result *r, bool ok, double error, const char *fmt, ...)
+enum { PASSED, FAILED, SKIPPED, OUTCOMES };
+
+static void path_of(const char *root, const char *name, char path[4096])
 {
-    if (error > r->worst)
-        r->worst = error;
-    if (ok) {
-        r->passed++;
-        return;
-    }
-    if (r->failed++ == 0) {
-        va_list ap;
-        va_start(ap, fmt);
-        vsnprintf(r->first_miss, sizeof r->first_miss, fmt, ap);
-        va_end(ap);
-    }
+    snprintf(path, 4096, "%s/%s", root, name);
 }
 
-/* 0 passed, 1 failed, 2 skipped */
 static int run_file(const char *root, const validate_file *file, validate_result *total)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", root, file->path);
-    if (access(path, F_OK) != 0) {
-        printf("%-28s skipped: not there\n", file->path);
-        return 2;
-    }
     cs_csv csv = {0};
     cs_error err = {""};
-    validate_result r = {0};
+    validate_result r = {.root = root};
+    path_of(root, file->path, path);
+    if (access(path, F_OK) != 0) {
+        printf("%-36s skipped: not there\n", file->path);
+        return SKIPPED;
+    }
     cs_status status = cs_csv_read(path, &csv, &err);
     if (status == CS_OK && csv.n_rows == 0)
         status = cs_fail(&err, CS_EFORMAT, "%s: no rows", path);
@@ -42,18 +39,55 @@ static int run_file(const char *root, const validate_file *file, validate_result
         status = file->check(&csv, &r, &err);
     if (status == CS_OK && r.passed + r.failed == 0)
         status = cs_fail(&err, CS_EFORMAT, "%s: nothing could be compared", path);
-    if (status != CS_OK) {
-        printf("%-28s FAIL: %s\n", file->path, err.text);
+    int outcome = r.failed ? FAILED : PASSED;
+    if (status == CS_EDATA) {
+        outcome = SKIPPED;
+        printf("%-36s skipped: %s\n", file->path, err.text);
+    } else if (status != CS_OK) {
+        outcome = FAILED;
+        printf("%-36s FAIL: %s\n", file->path, err.text);
         total->failed++;
     } else {
-        printf("%-28s %6zu rows, %7zu exact or within %s, %zu missed, worst %.3g%s%s\n", file->path,
-               csv.n_rows, r.passed, file->tolerance, r.failed, r.worst,
-               r.failed ? "; first: " : "", r.first_miss);
+        printf("%-36s %4zu rows, %6zu compared, %6zu exact, median error %-8.3g worst %-8.3g "
+               "tolerance %s: %s%s%s\n",
+               file->path, csv.n_rows, r.n_errors, r.exact, validate_median(r.error, r.n_errors),
+               r.worst, file->tolerance, r.failed ? "FAIL, first: " : "pass", r.first_miss,
+               r.lines.failed ? " (out of memory)" : "");
+        if (r.lines.data)
+            fputs(r.lines.data, stdout);
         total->passed += r.passed;
         total->failed += r.failed;
     }
+    cs_text_free(&r.lines);
+    free(r.error);
     cs_csv_free(&csv);
-    return status != CS_OK || r.failed ? 1 : 0;
+    return outcome;
+}
+
+static bool has_checker(const char *path)
+{
+    for (size_t t = 0; t < TABLES; t++)
+        for (const validate_file *f = tables[t]; f->path; f++)
+            if (strcmp(f->path, path) == 0)
+                return true;
+    return false;
+}
+
+/* CSV files of a folder that nothing reads, in the order of their names. */
+static void list_unread(const char *root, const char *folder)
+{
+    char path[4096], name[4096];
+    struct dirent **entry = NULL;
+    path_of(root, folder, path);
+    const int n = scandir(path, &entry, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        const size_t length = strlen(entry[i]->d_name);
+        snprintf(name, sizeof name, "%s/%s", folder, entry[i]->d_name);
+        if (length > 4 && strcmp(entry[i]->d_name + length - 4, ".csv") == 0 && !has_checker(name))
+            printf("%-36s not read: no checker of this name\n", name);
+        free(entry[i]);
+    }
+    free(entry);
 }
 
 int main(void)
@@ -62,17 +96,18 @@ int main(void)
     if (!root || !*root)
         root = "../shared/validation";
     validate_result total = {0};
-    size_t skipped = 0, failed_files = 0;
+    size_t files[OUTCOMES] = {0};
     printf("validation data: %s\n", root);
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const validate_file *f = tables[t]; f->path; f++) {
-            const int outcome = run_file(root, f, &total);
-            skipped += outcome == 2;
-            failed_files += outcome == 1;
-        }
-    if (skipped)
+    for (size_t t = 0; t < TABLES; t++)
+        for (const validate_file *f = tables[t]; f->path; f++)
+            files[run_file(root, f, &total)]++;
+    list_unread(root, "fpga");
+    list_unread(root, "hw");
+    list_unread(root, "nn");
+    if (files[SKIPPED])
         printf("%zu files skipped (set COSEARCH_VALIDATION to the folder that holds them)\n",
-               skipped);
+               files[SKIPPED]);
+    printf("%zu files pass, %zu fail\n", files[PASSED], files[FAILED]);
     printf("%zu passed, %zu failed\n", total.passed, total.failed);
-    return failed_files ? 1 : 0;
+    return files[FAILED] ? 1 : 0;
 }
