@@ -3,7 +3,7 @@
 #include <math.h>
 
 void cs_bn_batch(const cs_bn *bn, int channels, const double *sum, const double *square,
-                 double count)
+                 double count, double momentum)
 {
     for (int c = 0; c < channels; c++) {
         const double mean = sum[c] / count;
@@ -15,8 +15,10 @@ void cs_bn_batch(const cs_bn *bn, int channels, const double *sum, const double 
         bn->inv[c] = (float)inv;
         bn->s[c] = (float)((double)bn->gamma[c] * inv);
         bn->t[c] = (float)((double)bn->beta[c] - mean * (double)bn->gamma[c] * inv);
-        bn->run_mean[c] += (float)(CS_BN_MOMENTUM * (mean - (double)bn->run_mean[c]));
-        bn->run_var[c] += (float)(CS_BN_MOMENTUM * (unbiased - (double)bn->run_var[c]));
+        if (momentum == 0.0)
+            continue;
+        bn->run_mean[c] += (float)(momentum * (mean - (double)bn->run_mean[c]));
+        bn->run_var[c] += (float)(momentum * (unbiased - (double)bn->run_var[c]));
     }
 }
 
@@ -38,8 +40,10 @@ void cs_bn_back(const cs_bn *bn, int channels, const double *sum_g, const double
         const double mean = (double)bn->mean[c], inv = (double)bn->inv[c];
         const double scale = (double)bn->gamma[c] * inv;
         const double dg = inv * (sum_gz[c] - mean * sum_g[c]);
-        dbeta[c] = (float)sum_g[c];
-        dgamma[c] = (float)dg;
+        if (dgamma) {
+            dbeta[c] = (float)sum_g[c];
+            dgamma[c] = (float)dg;
+        }
         c1[c] = (float)scale;
         c2[c] = (float)(-scale * inv * dg / count);
         c3[c] = (float)(scale * (inv * mean * dg - sum_g[c]) / count);

@@ -15,12 +15,14 @@ typedef struct cs_bn {
     float *s, *t;              /* normalised value = s * z + t                                 */
 } cs_bn;
 
-/* From the sums of z and z*z over count values a channel; updates the running statistics. */
+/* From the sums of z and z*z over count values a channel; moves the running statistics towards them
+ * by `momentum` (0: not at all). */
 void cs_bn_batch(const cs_bn *bn, int channels, const double *sum, const double *square,
-                 double count);
+                 double count, double momentum);
 /* From the running statistics. */
 void cs_bn_running(const cs_bn *bn, int channels);
-/* From the sums of g and g*z: gradients of gamma and beta, and dz = c1*g + c2*z + c3. */
+/* From the sums of g and g*z: gradients of gamma and beta (both NULL: not wanted), and
+ * dz = c1*g + c2*z + c3. */
 void cs_bn_back(const cs_bn *bn, int channels, const double *sum_g, const double *sum_gz,
                 double count, float *dgamma, float *dbeta, float *c1, float *c2, float *c3);
 

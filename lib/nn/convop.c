@@ -115,25 +115,45 @@ static lanes lanes_of(const cs_quant *quant)
     return l;
 }
 
-static void quantise(const cs_convop *conv, const float *w, int bits, cs_weights *out)
+/* Quantised value of w in lane i. */
+static inline float lane_value(const lanes *l, int i, float w)
 {
-    for (int c = 0; c < conv->out_p; c += CS_LANES) {
-        column_quants(conv, w, bits, c, out->quant + c);
-        const lanes l = lanes_of(out->quant + c);
-        for (int r = 0; r < conv->rows; r++) {
-            const size_t at = (size_t)r * (size_t)conv->out_p + (size_t)c;
-            for (int i = 0; i < CS_LANES; i++) {
-                float u = (w[at + (size_t)i] - l.min[i]) * l.inverse[i];
-                u = u < 0.0f ? 0.0f : u;
-                u = u > l.top[i] ? l.top[i] : u;
-                out->q[at + (size_t)i] = cs_quant_nearest(u) * l.step[i] + l.min[i];
-            }
-        }
-    }
-    for (int r = 0; r < conv->rows; r++) /* padding, and zeros between groups */
+    float u = (w - l->min[i]) * l->inverse[i];
+    u = u < 0.0f ? 0.0f : u;
+    u = u > l->top[i] ? l->top[i] : u;
+    return cs_quant_nearest(u) * l->step[i] + l->min[i];
+}
+
+/* Padding, and zeros between groups. */
+static void clear_unconnected(const cs_convop *conv, float *w)
+{
+    for (int r = 0; r < conv->rows; r++)
         for (int c = conv->groups == 1 ? conv->cout : 0; c < conv->out_p; c++)
             if (!cs_convop_connected(conv, r, c))
-                out->q[(size_t)r * (size_t)conv->out_p + (size_t)c] = 0.0f;
+                w[(size_t)r * (size_t)conv->out_p + (size_t)c] = 0.0f;
+}
+
+static void quantise(const cs_convop *conv, const float *w, int n, const int *bits, const float *p,
+                     float *copies, cs_weights *out)
+{
+    const size_t cp = (size_t)conv->out_p, size = cs_convop_weights(conv);
+    for (int c = 0; c < conv->out_p; c += CS_LANES)
+        for (int j = 0; j < n; j++) {
+            cs_quant *quant = out->quant + (size_t)j * cp + c;
+            column_quants(conv, w, bits[j], c, quant);
+            const lanes l = lanes_of(quant);
+            float *copy = copies ? copies + (size_t)j * size : NULL;
+            for (size_t at = (size_t)c; at < size; at += cp)
+                for (size_t i = 0; i < CS_LANES; i++) {
+                    const float v = lane_value(&l, (int)i, w[at + i]);
+                    if (copy)
+                        copy[at + i] = v;
+                    out->q[at + i] = j ? out->q[at + i] + p[j] * v : p[0] * v;
+                }
+        }
+    clear_unconnected(conv, out->q);
+    for (int j = 0; copies && j < n; j++)
+        clear_unconnected(conv, copies + (size_t)j * size);
 }
 
 static void transpose(const cs_convop *conv, cs_weights *out)
@@ -150,14 +170,43 @@ static void transpose(const cs_convop *conv, cs_weights *out)
     }
 }
 
+void cs_convop_prepare_mix(const cs_convop *conv, const float *w, int n, const int *bits,
+                           const float *p, float *copies, cs_weights *out)
+{
+    quantise(conv, w, n, bits, p, copies, out);
+    if (out->t)
+        transpose(conv, out);
+}
+
 void cs_convop_prepare(const cs_convop *conv, const float *w, int bits, cs_weights *out)
 {
+    const float one = 1.0f;
     if (bits < CS_BITS_FLOAT)
-        quantise(conv, w, bits, out);
+        quantise(conv, w, 1, &bits, &one, NULL, out);
     else
         memcpy(out->q, w, cs_convop_weights(conv) * sizeof *w);
     if (out->t)
         transpose(conv, out);
+}
+
+void cs_convop_mix_dots(const cs_convop *conv, const float *w, int n, const int *bits,
+                        const float *dw, double *dots)
+{
+    const size_t cp = (size_t)conv->out_p;
+    for (int c = 0; c < conv->out_p; c += CS_LANES)
+        for (int j = 0; j < n; j++) {
+            cs_quant quant[CS_LANES];
+            float sum[CS_LANES] = {0.0f};
+            column_quants(conv, w, bits[j], c, quant);
+            const lanes l = lanes_of(quant);
+            for (int r = 0; r < conv->rows; r++)
+                for (int i = 0; i < CS_LANES; i++) {
+                    const size_t at = (size_t)r * cp + (size_t)(c + i);
+                    sum[i] += dw[at] * lane_value(&l, i, w[at]);
+                }
+            for (int i = 0; i < CS_LANES; i++)
+                dots[j] += (double)sum[i];
+        }
 }
 
 void cs_convop_weight_gradient(const cs_convop *conv, const float *w, const cs_weights *weights,
@@ -175,10 +224,6 @@ void cs_convop_weight_gradient(const cs_convop *conv, const float *w, const cs_w
             }
         }
     }
-    if (conv->groups == 1 || conv->kind == CS_CONVOP_DEPTHWISE)
-        return;
-    for (int r = 0; r < conv->rows; r++)
-        for (int c = 0; c < conv->out_p; c++)
-            if (!cs_convop_connected(conv, r, c))
-                dw[(size_t)r * (size_t)conv->out_p + (size_t)c] = 0.0f;
+    if (conv->groups > 1 && conv->kind != CS_CONVOP_DEPTHWISE)
+        clear_unconnected(conv, dw);
 }

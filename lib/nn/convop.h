@@ -63,9 +63,16 @@ size_t cs_convop_scratch(const cs_convop *conv);
 typedef struct cs_weights {
     float *q;        /* as the kernels read them; equal to the stored ones if not quantised   */
     float *t;        /* [cout_p][rows_p] transposed, or NULL                                  */
-    cs_quant *quant; /* [out_p]                                                               */
+    cs_quant *quant; /* [out_p], of a mixture [n][out_p]                                      */
 } cs_weights;
 void cs_convop_prepare(const cs_convop *conv, const float *w, int bits, cs_weights *out);
+/* The mixture sum_j p[j] * Q_j(w) of n bitwidths; out->quant is [n][out_p] then. copies: the n
+ * quantised weights one after the other, or NULL. */
+void cs_convop_prepare_mix(const cs_convop *conv, const float *w, int n, const int *bits,
+                           const float *p, float *copies, cs_weights *out);
+/* dots[j] += sum of dw * Q_j(w) for n bitwidths. dw has zeros between groups. */
+void cs_convop_mix_dots(const cs_convop *conv, const float *w, int n, const int *bits,
+                        const float *dw, double *dots);
 /* Gradient of the stored weights from that of the used ones: straight-through rule, zeros between
  * groups. */
 void cs_convop_weight_gradient(const cs_convop *conv, const float *w, const cs_weights *weights,
@@ -88,11 +95,14 @@ typedef struct cs_input_gradient {
     const float *add;      /* NULL: nothing                                                  */
     const cs_finish *then; /* NULL: there is none                                            */
     const float *z;
-    const cs_stats *stats; /* NULL: sums not wanted                                          */
+    const cs_stats *stats;  /* NULL: sums not wanted                                          */
+    cs_ste rule;            /* CLAMP: finish says where it passes; IDENTITY: inner does        */
+    const cs_finish *inner; /* finish without its quantiser; NULL: passes everywhere           */
 } cs_input_gradient;
 
-/* dw += gradient of the weights; the gradient of x goes where `in` says. A depthwise convolution
- * needs a finish and a place for the gradient, and has neither add nor then. */
+/* dw += gradient of the weights (NULL: not wanted); the gradient of x goes where `in` says. A
+ * depthwise convolution needs a finish (and under IDENTITY an inner one) and a place for the
+ * gradient, and has neither add nor then. */
 void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
                     const float *x, const cs_finish *finish, const cs_weights *weights, float *dw,
                     const cs_input_gradient *in);

@@ -57,7 +57,7 @@ static void pointwise_forward(cs_worker *worker, const cs_convop *conv, size_t i
 static cs_gate gate_at(const cs_input_gradient *out, const cs_finish *finish, const float *x,
                        size_t at, bool stream)
 {
-    return (cs_gate){.own = finish,
+    return (cs_gate){.own = out->rule == CS_STE_CLAMP ? finish : out->inner,
                      .x = x,
                      .add = out->add ? out->add + at : NULL,
                      .then = out->then,
@@ -81,13 +81,14 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
         const size_t step_out = (size_t)n * (size_t)conv->out_p;
         const float *a = x;
         left -= (size_t)n;
-        if (finish) {
+        if (finish && dw) {
             k->finish((size_t)n, conv->in_p, finish, x, a_tile);
             a = a_tile;
         }
         k->dz((size_t)n, conv->out_p, &in, d);
-        k->product(conv->cin, conv->out_p, n, a, 1, conv->in_p, d, conv->out_p, dw, conv->out_p,
-                   true);
+        if (dw)
+            k->product(conv->cin, conv->out_p, n, a, 1, conv->in_p, d, conv->out_p, dw, conv->out_p,
+                       true);
         if (out->to) {
             float *to = stream ? g_tile : out->to + at;
             const cs_gate gate = gate_at(out, finish, x, at, stream);
@@ -198,13 +199,14 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
     const int under = conv->k * conv->cin, cp = conv->out_p;
     cs_dz in = *dz;
     for (size_t i = 0; i < images; i++, x += in_size) {
-        general_load(k, conv, x, finish, &g);
+        if (dw)
+            general_load(k, conv, x, finish, &g);
         float *gin = out->to ? out->to + i * in_size : NULL;
         if (gin)
             memset(gin, 0, in_size * sizeof *gin);
         for (int oy = 0; oy < conv->oh; oy++, in.g += row, in.z += row) {
             k->dz((size_t)conv->ow, cp, &in, g.d);
-            for (int ky = 0; ky < conv->k; ky++)
+            for (int ky = 0; dw && ky < conv->k; ky++)
                 k->product(under, cp, conv->ow, general_row(conv, &g, oy, ky), 1,
                            conv->s * conv->cin, g.d, cp, dw + ky * under * cp, cp, true);
             if (gin) {
@@ -265,6 +267,8 @@ void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, con
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
         assert(finish && out->to && !out->add && !out->then);
         cs_depthwise d = depthwise_of(conv, finish);
+        d.gate = out->rule == CS_STE_CLAMP ? finish : out->inner;
+        assert(d.gate);
         set_writes(&d, images * cs_convop_in_size(conv));
         worker->kernels->depthwise_back(&d, images, dz, x, weights->q, dw, out->to, worker->scratch,
                                         out->stats);
@@ -273,5 +277,5 @@ void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, con
     } else {
         general_back(worker, conv, images, dz, x, finish, weights->t, dw, out);
     }
-    worker->macs += images * conv->macs * (out->to ? 2 : 1);
+    worker->macs += images * conv->macs * ((dw ? 1u : 0u) + (out->to ? 1u : 0u));
 }

@@ -26,6 +26,16 @@ typedef struct cs_finish {
     bool quant;
 } cs_finish;
 
+/* Several quantisers over one range mixed: v = sum_j p[j] * (round(u_j) * step[j] + min) with the
+ * code u_j = clamp(scale[j] * (s*z + t), low[j], top[j]). Scales are powers of two, so a code is
+ * the same as that of its bitwidth alone. */
+#define CS_MIX_MAX 8
+typedef struct cs_mix {
+    const float *s, *t; /* [cp] */
+    int n;
+    float min, scale[CS_MIX_MAX], low[CS_MIX_MAX], top[CS_MIX_MAX], step[CS_MIX_MAX], p[CS_MIX_MAX];
+} cs_mix;
+
 /* Per-channel sums of one thread. */
 typedef struct cs_stats {
     double *sum, *square; /* [cp] sums of z and z*z; in the backward pass of g and g*z      */
@@ -40,6 +50,7 @@ typedef struct cs_depthwise {
     bool stream;   /* write the result past the caches, see cs_streams                   */
     bool prefetch; /* or ask for its lines in time: large, but not that large            */
     const cs_finish *finish; /* of the input                                                 */
+    const cs_finish *gate;   /* backward: where the gradient passes; as a rule `finish`          */
 } cs_depthwise;
 
 /* Operands of the backward pass; dz = c1*g + c2*z + c3 is the gradient of the raw output. */
@@ -91,11 +102,19 @@ typedef struct cs_kernels {
      * cs_depthwise_scratch. */
     void (*depthwise)(const cs_depthwise *d, size_t images, const float *z, const float *w,
                       float *y, float *scratch, const cs_stats *stats);
-    /* dw[k*k][cp] += gradient of the weights; gin = gradient of the input where finish passes it,
-     * with its sums. */
+    /* dw[k*k][cp] += gradient of the weights (NULL: not wanted); gin = gradient of the input where
+     * d->gate passes it, with its sums. */
     void (*depthwise_back)(const cs_depthwise *d, size_t images, const cs_dz *in, const float *z,
                            const float *w, float *dw, float *gin, float *scratch,
                            const cs_stats *stats);
+    /* out = mixture of the quantised values; copies (may be NULL): the n quantised tensors. */
+    void (*mix)(size_t rows, int cp, const cs_mix *m, const float *z, float *out,
+                float *const *copies);
+    /* As gate, for an input that is a mixture. clamp: the gradient g of the mixture passes p[j] for
+     * every j whose code is inside its bounds; else where gate->own passes it (NULL: everywhere).
+     * dots[j] += sum of g * Q_j (dots may be NULL). */
+    void (*mix_gate)(size_t rows, int cp, const cs_mix *m, bool clamp, const cs_gate *gate,
+                     const float *g, float *out, const cs_stats *stats, double *dots);
 } cs_kernels;
 
 /* Depthwise kernels work through bands of output rows, so many that the finished input of a band

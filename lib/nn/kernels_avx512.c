@@ -10,6 +10,7 @@
 #include "nn/kernels_body.h"
 
 #include "nn/kernels_depthwise.h"
+#include "nn/kernels_mix.h"
 
-const cs_kernels cs_kernels_avx512 = {product,   finish,    stats_rows, dz_rows,
-                                      pass_gate, join_rows, depthwise,  depthwise_back};
+const cs_kernels cs_kernels_avx512 = {product,   finish,    stats_rows,     dz_rows, pass_gate,
+                                      join_rows, depthwise, depthwise_back, mix,     mix_gate};

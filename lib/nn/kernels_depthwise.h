@@ -292,17 +292,18 @@ INLINE void depthwise_back_image(const int k, const int s, const cs_depthwise *d
             ring_finish(a, d, false, z, (last - 1) * s + k - p);
         ring_dz(dz, d, in, last);
         for (int c = 0; c < d->cp; c += VW) {
-            weight_gradient(k, s, DEPTHWISE_KR(k), d, a, dz, first, last, c, dw + c);
+            if (dw)
+                weight_gradient(k, s, DEPTHWISE_KR(k), d, a, dz, first, last, c, dw + c);
             vf wv[25];
             UNROLL for (int i = 0; i < k * k; i++) wv[i] = v_load(w + i * d->cp + c);
             tap_sums sums = {v_zero(), v_zero(), v_zero(), v_zero()};
             back_row b = {.w = d->w,
                           .stream = d->stream,
                           .cp = d->cp,
-                          .s = v_load(d->finish->s + c),
-                          .t = v_load(d->finish->t + c),
-                          .lo = v_set(d->finish->lo),
-                          .hi = v_set(d->finish->hi)};
+                          .s = v_load(d->gate->s + c),
+                          .t = v_load(d->gate->t + c),
+                          .lo = v_set(d->gate->lo),
+                          .hi = v_set(d->gate->hi)};
             for (int y = y0; y < y1; y++) {
                 const ptrdiff_t at = (ptrdiff_t)y * d->w * d->cp + c;
                 b.z = z + at;

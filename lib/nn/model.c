@@ -9,20 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hands out pieces of a block; without a base it only measures. */
-typedef struct plan {
-    char *base;
-    size_t used;
-} plan;
-
-static void *take(plan *p, size_t count, size_t size)
-{
-    void *at = p->base ? p->base + p->used : NULL;
-    p->used += (count * size + 63) / 64 * 64;
-    return at;
-}
-#define TAKE(p, count, type) ((type *)take(p, (size_t)(count), sizeof(type)))
-
 static size_t take_params(cs_model *m, size_t n)
 {
     const size_t at = m->n_params;
@@ -50,6 +36,7 @@ static void shape_stages(cs_model *m)
             layer->w = take_params(m, cs_convop_weights(&layer->conv));
             layer->gamma = take_params(m, (size_t)layer->conv.out_p);
             layer->beta = take_params(m, (size_t)layer->conv.out_p);
+            layer->grad = layer->w;
             size = layer->conv.oh;
         }
     }
@@ -61,33 +48,24 @@ static void shape_stages(cs_model *m)
     m->fc_b = take_params(m, (size_t)m->classes_p);
 }
 
-static void plan_layer(plan *p, cs_layer *layer, bool first)
+static void plan_layer(cs_arena *p, cs_layer *layer, bool first)
 {
     const cs_convop *c = &layer->conv;
-    layer->weights.q = TAKE(p, cs_convop_weights(c), float);
+    layer->weights.q = CS_TAKE(p, cs_convop_weights(c), float);
     const bool transposed = !first && c->kind != CS_CONVOP_DEPTHWISE;
-    layer->weights.t = transposed ? TAKE(p, c->out_p * c->rows_p, float) : NULL;
-    layer->weights.quant = layer->bits < CS_BITS_FLOAT ? TAKE(p, c->out_p, cs_quant) : NULL;
-    float **const per_out[] = {&layer->bn.run_mean, &layer->bn.run_var, &layer->bn.mean,
-                               &layer->bn.inv,      &layer->bn.s,       &layer->bn.t,
-                               &layer->z_min,       &layer->z_max,      &layer->c1,
-                               &layer->c2,          &layer->c3};
-    for (size_t i = 0; i < sizeof per_out / sizeof *per_out; i++)
-        *per_out[i] = TAKE(p, c->out_p, float);
-    layer->sum = TAKE(p, c->out_p, double);
-    layer->square = TAKE(p, c->out_p, double);
-    layer->in_s = TAKE(p, c->in_p, float);
-    layer->in_t = TAKE(p, c->in_p, float);
+    layer->weights.t = transposed ? CS_TAKE(p, c->out_p * c->rows_p, float) : NULL;
+    layer->weights.quant = layer->bits < CS_BITS_FLOAT ? CS_TAKE(p, c->out_p, cs_quant) : NULL;
+    cs_layer_take(p, layer);
 }
 
 /* Parameters and everything whose size does not depend on the batch. */
-static void plan_state(cs_model *m, plan *p)
+static void plan_state(cs_model *m, cs_arena *p)
 {
     int wide = m->classes_p;
     size_t scratch = 0;
-    m->params = TAKE(p, m->n_params, float);
-    m->velocity = TAKE(p, m->n_params, float);
-    m->fc_t = TAKE(p, m->features_p * m->classes_p, float);
+    m->params = CS_TAKE(p, m->n_params, float);
+    m->velocity = CS_TAKE(p, m->n_params, float);
+    m->fc_t = CS_TAKE(p, m->features_p * m->classes_p, float);
     for (int i = 0; i < m->n_stages; i++) {
         cs_stage *stage = &m->stage[i];
         for (int j = 0; j < stage->n_layers; j++) {
@@ -98,23 +76,18 @@ static void plan_state(cs_model *m, plan *p)
             const size_t need = cs_convop_scratch(c);
             scratch = need > scratch ? need : scratch;
         }
-        stage->x_min = TAKE(p, cs_stage_last(stage)->conv.out_p, float);
-        stage->x_max = TAKE(p, cs_stage_last(stage)->conv.out_p, float);
+        stage->x_min = CS_TAKE(p, cs_stage_last(stage)->conv.out_p, float);
+        stage->x_max = CS_TAKE(p, cs_stage_last(stage)->conv.out_p, float);
     }
-    for (int t = 0; t < m->n_parts; t++) {
-        cs_part *part = &m->part[t];
-        part->grad = TAKE(p, m->n_params, float);
-        part->worker.scratch = TAKE(p, scratch, float);
-        part->sum = TAKE(p, wide, double);
-        part->square = TAKE(p, wide, double);
-        part->min = TAKE(p, wide, float);
-        part->max = TAKE(p, wide, float);
+    for (int t = 0; t < m->team.n; t++) {
+        m->team.part[t].grad = CS_TAKE(p, m->n_params, float);
+        cs_part_take(p, &m->team.part[t], (size_t)wide, scratch);
     }
-    m->grad = m->part[0].grad;
+    m->grad = m->team.part[0].grad;
 }
 
 /* Activations and their gradients. */
-static void plan_batch(cs_model *m, plan *p)
+static void plan_batch(cs_model *m, cs_arena *p)
 {
     const size_t n = m->max_batch;
     size_t inside = 0, between = 0;
@@ -122,23 +95,23 @@ static void plan_batch(cs_model *m, plan *p)
         cs_stage *stage = &m->stage[i];
         for (int j = 0; j < stage->n_layers; j++) {
             const cs_convop *c = &stage->layer[j].conv;
-            stage->layer[j].z = TAKE(p, n * cs_convop_out_size(c), float);
+            stage->layer[j].z = CS_TAKE(p, n * cs_convop_out_size(c), float);
             const size_t in = cs_convop_in_size(c);
             if (j > 0)
                 inside = in > inside ? in : inside;
         }
         const size_t out = cs_convop_out_size(&cs_stage_last(stage)->conv);
-        stage->x = TAKE(p, n * out, float);
+        stage->x = CS_TAKE(p, n * out, float);
         between = out > between ? out : between;
     }
     for (int i = 0; i < 2; i++) {
-        m->gradient[i] = TAKE(p, n * inside, float);
-        m->dx[i] = TAKE(p, n * between, float);
+        m->gradient[i] = CS_TAKE(p, n * inside, float);
+        m->dx[i] = CS_TAKE(p, n * between, float);
     }
-    m->pooled = TAKE(p, n * (size_t)m->features_p, float);
-    m->dpooled = TAKE(p, n * (size_t)m->features_p, float);
-    m->logits = TAKE(p, n * (size_t)m->classes_p, float);
-    m->dlogits = TAKE(p, n * (size_t)m->classes_p, float);
+    m->pooled = CS_TAKE(p, n * (size_t)m->features_p, float);
+    m->dpooled = CS_TAKE(p, n * (size_t)m->features_p, float);
+    m->logits = CS_TAKE(p, n * (size_t)m->classes_p, float);
+    m->dlogits = CS_TAKE(p, n * (size_t)m->classes_p, float);
 }
 
 static void point_layers(cs_model *m)
@@ -147,25 +120,20 @@ static void point_layers(cs_model *m)
         for (int j = 0; j < m->stage[i].n_layers; j++) {
             cs_layer *layer = &m->stage[i].layer[j];
             const bool relu = j + 1 < m->stage[i].n_layers || m->stage[i].relu;
-            layer->bn.gamma = m->params + layer->gamma;
-            layer->bn.beta = m->params + layer->beta;
-            layer->out = (cs_finish){
-                .s = layer->bn.s, .t = layer->bn.t, .lo = relu ? 0.0f : -INFINITY, .hi = INFINITY};
-            for (int c = 0; c < layer->conv.out_p; c++)
-                layer->bn.run_var[c] = 1.0f;
+            cs_layer_point(layer, m->params, relu);
         }
 }
 
 static cs_status allocate(cs_model *m)
 {
-    void (*const step[2])(cs_model *, plan *) = {plan_state, plan_batch};
+    void (*const step[2])(cs_model *, cs_arena *) = {plan_state, plan_batch};
     for (int i = 0; i < 2; i++) {
-        plan p = {NULL, 0};
+        cs_arena p = {NULL, 0};
         step[i](m, &p);
         CS_TRY(cs_engine_alloc(m->engine, p.used, &m->block[i], &m->block_size[i]));
         if (i == 0)
             memset(m->block[0], 0, p.used);
-        p = (plan){m->block[i], 0};
+        p = (cs_arena){m->block[i], 0};
         step[i](m, &p);
     }
     return CS_OK;
@@ -184,10 +152,10 @@ cs_status cs_model_build(cs_engine *engine, const cs_net_spec *spec, uint32_t ma
     m->spec = *spec;
     m->max_batch = max_batch;
     m->n_stages = spec->n_stages;
-    m->n_parts = engine->threads;
+    m->team = (cs_team){.engine = engine, .n = engine->threads};
     m->stage = calloc((size_t)m->n_stages, sizeof *m->stage);
-    m->part = calloc((size_t)m->n_parts, sizeof *m->part);
-    cs_status status = m->stage && m->part ? CS_OK : CS_ENOMEM;
+    m->team.part = calloc((size_t)m->team.n, sizeof *m->team.part);
+    cs_status status = m->stage && m->team.part ? CS_OK : CS_ENOMEM;
     if (status == CS_OK) {
         shape_stages(m);
         status = allocate(m);
@@ -196,8 +164,8 @@ cs_status cs_model_build(cs_engine *engine, const cs_net_spec *spec, uint32_t ma
         cs_model_free(m);
         return cs_fail(err, status, "model: out of memory for batches of %u images", max_batch);
     }
-    for (int t = 0; t < m->n_parts; t++)
-        m->part[t].worker.kernels = engine->kernels;
+    for (int t = 0; t < m->team.n; t++)
+        m->team.part[t].worker.kernels = engine->kernels;
     point_layers(m);
     *out = m;
     return CS_OK;
@@ -210,7 +178,7 @@ void cs_model_free(cs_model *m)
     for (int i = 0; i < 2; i++)
         cs_engine_release(m->engine, m->block[i], m->block_size[i]);
     free(m->stage);
-    free(m->part);
+    free(m->team.part);
     free(m);
 }
 

@@ -48,6 +48,20 @@ cs_finish cs_quant_finish(const cs_quant *q, const cs_finish *from, int channels
         .s = s, .t = t, .lo = rest, .hi = q->top, .step = q->step, .min = q->min, .quant = true};
 }
 
+cs_mix cs_quant_mixture(const cs_quant *q, const cs_finish *finish, int bits, int n,
+                        const int *mix_bits, const float *p)
+{
+    cs_mix m = {.s = finish->s, .t = finish->t, .n = n, .min = q->min};
+    for (int j = 0; j < n; j++) {
+        m.scale[j] = ldexpf(1.0f, mix_bits[j] - bits);
+        m.low[j] = finish->lo * m.scale[j];
+        m.top[j] = ldexpf(1.0f, mix_bits[j]) - 1.0f;
+        m.step[j] = q->step / m.scale[j];
+        m.p[j] = p[j];
+    }
+    return m;
+}
+
 void cs_quant_mix(size_t rows, size_t columns, const cs_quant *q, size_t stride, const float *p,
                   size_t n_bits, const float *x, float *y)
 {
@@ -61,14 +75,16 @@ void cs_quant_mix(size_t rows, size_t columns, const cs_quant *q, size_t stride,
         }
 }
 
-void cs_range_update(cs_range *run, float min, float max)
+void cs_range_update(cs_range *run, float min, float max, float momentum)
 {
+    if (momentum == 0.0f)
+        return;
     if (!run->seen) {
         run->min = min;
         run->max = max;
         run->seen = true;
     } else {
-        run->min += CS_RANGE_MOMENTUM * (min - run->min);
-        run->max += CS_RANGE_MOMENTUM * (max - run->max);
+        run->min += momentum * (min - run->min);
+        run->max += momentum * (max - run->max);
     }
 }

@@ -46,6 +46,11 @@ float cs_quant_pass(const cs_quant *q, cs_ste rule, float x);
 cs_finish cs_quant_finish(const cs_quant *q, const cs_finish *from, int channels, float *s,
                           float *t);
 
+/* Quantisers of other bitwidths over the range of q, as one mixture: finish is what cs_quant_finish
+ * made of q with `bits`, its s and t stay referenced. */
+cs_mix cs_quant_mixture(const cs_quant *q, const cs_finish *finish, int bits, int n,
+                        const int *mix_bits, const float *p);
+
 /* The tensor is [rows][columns], values of column c being quantised with q[c * stride]: stride 1
  * for a range per column, 0 for one range. bits are given per candidate; the result is the mixture
  * sum_j p[j] * q_j(x) (Auto-NBA's soft bitwidths; n_bits = 1 and p = 1 is the plain quantiser).
@@ -58,6 +63,7 @@ typedef struct cs_range {
     float min, max;
     bool seen;
 } cs_range;
-void cs_range_update(cs_range *run, float min, float max);
+/* The first range is taken as it is; momentum 0 leaves the running one alone. */
+void cs_range_update(cs_range *run, float min, float max, float momentum);
 
 #endif

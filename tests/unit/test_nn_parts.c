@@ -117,9 +117,9 @@ Test(nn_quant, mixture_weighs_the_copies)
 Test(nn_quant, running_range_moves_a_tenth)
 {
     cs_range r = {.seen = false};
-    cs_range_update(&r, -1.0f, 2.0f);
+    cs_range_update(&r, -1.0f, 2.0f, CS_RANGE_MOMENTUM);
     cr_assert(r.min == -1.0f && r.max == 2.0f);
-    cs_range_update(&r, 0.0f, 12.0f);
+    cs_range_update(&r, 0.0f, 12.0f, CS_RANGE_MOMENTUM);
     cr_assert_lt(fabs((double)r.min + 0.9), 1e-6);
     cr_assert_lt(fabs((double)r.max - 3.0), 1e-6);
 }

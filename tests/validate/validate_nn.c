@@ -121,7 +121,7 @@ static cs_status check_bn(const tensor_case *c, cs_engine *engine, validate_resu
     nchw_to_padded(x->value, n, ch, hw, cp, z);
     nchw_to_padded(dy->value, n, ch, hw, cp, g);
     engine->kernels->stats(rows, cp, z, NULL, &stats);
-    cs_bn_batch(&bn, cp, sums, sums + cp, (double)rows);
+    cs_bn_batch(&bn, cp, sums, sums + cp, (double)rows, CS_BN_MOMENTUM);
     engine->kernels->join(rows, cp, &f, z, NULL, o, NULL);
     padded_to_nchw(o, n, ch, hw, cp, flat);
     tensor_compare(c, engine, y, flat, out);
