@@ -43,6 +43,10 @@ cs_status cs_logits_load(cs_logits *logits, cs_source *source);
 /* y[n] = softmax((log softmax(logit) + g) / tau), g Gumbel(0, 1), one draw per entry in order; in
  * double, stable for any finite logits and tau > 0. rng NULL: no noise. */
 void cs_gumbel_softmax(const float *logit, size_t n, double tau, cs_rng *rng, double *y);
+/* Gradient of a soft mixture: adds to grad the sum over j of coef_grad[j] * dy[j]/dlogit, y a
+ * sample of cs_gumbel_softmax at tau; dy[j]/dlogit[i] = y[j] * ((i == j) - y[i]) / tau. */
+void cs_gumbel_softmax_back(const double *y, size_t n, double tau, const double *coef_grad,
+                            float *grad);
 /* The k largest entries of y in falling order (ties: the lower index). */
 void cs_top_k(const double *y, size_t n, size_t k, uint16_t *index);
 /* p[k] = softmax over the raw logits of the active entries index[0..k): the K-path proxy of

@@ -34,6 +34,16 @@ void cs_gumbel_softmax(const float *logit, size_t n, double tau, cs_rng *rng, do
     softmax(y, n);
 }
 
+void cs_gumbel_softmax_back(const double *y, size_t n, double tau, const double *coef_grad,
+                            float *grad)
+{
+    double mean = 0.0;
+    for (size_t j = 0; j < n; j++)
+        mean += y[j] * coef_grad[j];
+    for (size_t i = 0; i < n; i++)
+        grad[i] += (float)(y[i] * (coef_grad[i] - mean) / tau);
+}
+
 void cs_top_k(const double *y, size_t n, size_t k, uint16_t *index)
 {
     assert(k <= n && n <= UINT16_MAX);

@@ -199,6 +199,42 @@ Test(gumbel, follows_the_formula)
 
 /* The winner of a Gumbel draw is distributed as the softmax of the logits, at any temperature.
  * Chi-square with 8 degrees of freedom: 26.1 is its 99.9 % point. */
+/* Against central differences of sum_j c_j y_j under the same noise. */
+Test(gumbel, gradient_of_the_soft_sample)
+{
+    cs_rng rng;
+    cs_rng_seed(&rng, 41);
+    for (int trial = 0; trial < 50; trial++) {
+        enum { N = 7 };
+        float logit[N], grad[N];
+        double c[N], y[N], up[N], down[N];
+        const double tau = 0.3 + 4.0 * cs_rng_uniform(&rng);
+        for (int i = 0; i < N; i++) {
+            logit[i] = (float)cs_rng_normal(&rng);
+            c[i] = cs_rng_normal(&rng);
+            grad[i] = 2.0f; /* is added to */
+        }
+        cs_rng noise = rng;
+        cs_gumbel_softmax(logit, N, tau, &noise, y);
+        cs_gumbel_softmax_back(y, N, tau, c, grad);
+        for (int i = 0; i < N; i++) {
+            float moved[N];
+            double slope = 0.0;
+            memcpy(moved, logit, sizeof moved);
+            moved[i] = logit[i] + 0.0078125f;
+            noise = rng;
+            cs_gumbel_softmax(moved, N, tau, &noise, up);
+            moved[i] = logit[i] - 0.0078125f;
+            noise = rng;
+            cs_gumbel_softmax(moved, N, tau, &noise, down);
+            for (int j = 0; j < N; j++)
+                slope += c[j] * (up[j] - down[j]) / 0.015625;
+            cr_assert_float_eq(grad[i] - 2.0, slope, 2e-3, "trial %d, logit %d: %g, not %g", trial,
+                               i, grad[i] - 2.0, slope);
+        }
+    }
+}
+
 Test(gumbel, winner_is_softmax_distributed)
 {
     const double taus[2] = {0.3, 4.0};
