@@ -205,7 +205,6 @@ Test(gumbel, gradient_of_the_soft_sample)
     cs_rng rng;
     cs_rng_seed(&rng, 41);
     for (int trial = 0; trial < 50; trial++) {
-        enum { N = 7 };
         float logit[N], grad[N];
         double c[N], y[N], up[N], down[N];
         const double tau = 0.3 + 4.0 * cs_rng_uniform(&rng);
