@@ -45,13 +45,13 @@ static double published_fps(const eval_result *result, uint16_t classes)
 {
     const cs_hw_model *model = published_model(cs_space_hw_model(result->space));
     cs_space *space;
-    cs_design design;
     cs_hw_report report;
     double fps = (double)NAN;
     if (!model || cs_space_new(cs_space_net_space(result->space)->name, model->name, classes,
                                &space, NULL) != CS_OK)
         return fps;
-    if (given_cost(space, result->text, NULL, &design, &report, NULL) == CS_OK)
+    if (cs_space_check(space, &result->design, NULL) == CS_OK &&
+        cs_space_cost(space, &result->design, NULL, &report) == CS_OK)
         fps = report.total.fps;
     cs_space_free(space);
     return fps;

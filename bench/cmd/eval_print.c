@@ -87,10 +87,10 @@ static double regret(const eval_result *r)
 static void violated_text(uint32_t violated, char text[128])
 {
     *text = '\0';
-    for (size_t i = 0; i < CS_PROFILE_LIMITS; i++)
+    for (size_t i = 0; i < CS_VIOLATES_COUNT; i++)
         if (violated & (1u << i))
             snprintf(text + strlen(text), 128 - strlen(text), "%s%s", *text ? " " : "",
-                     cs_limit_name(i));
+                     cs_violated_names[i]);
 }
 
 static void add_hash(cs_table *t, const eval_result *r)
@@ -231,6 +231,11 @@ static cs_status print_costs(const eval_output *o, const eval_result *r, cs_erro
     add_quantity(t, "EDP", 1e6 * m->edp_js, 4, "uJ s", 1e6 * l->edp_max_js, false,
                  v & CS_VIOLATES_EDP);
     add_quantity(t, "area", m->area_mm2, 3, "mm2", l->area_max_mm2, false, v & CS_VIOLATES_AREA);
+    if (v & (CS_VIOLATES_BUFFER | CS_VIOLATES_REGISTERS | CS_VIOLATES_PES)) {
+        char names[128];
+        violated_text(v & (CS_VIOLATES_BUFFER | CS_VIOLATES_REGISTERS | CS_VIOLATES_PES), names);
+        add_quantity(t, names, 100.0 * m->overflow, 1, "% of what there is", 100.0, false, true);
+    }
     add_quantity(t, "utilization", 100.0 * m->utilization, 1, "%", (double)NAN, false, false);
     add_quantity(t, "interval", r->report.interval_cycles, 0, "cycles", (double)NAN, false, false);
     add_quantity(t, "published model", r->published_fps, 3, "images/s", (double)NAN, false, false);

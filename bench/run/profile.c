@@ -329,13 +329,9 @@ const char *cs_profile_difference(const cs_profile *a, const cs_profile *b, cs_t
 
 /* ---- cells ---- */
 
-static const char *const limit_names[CS_PROFILE_LIMITS] = {
-    "dsp_max",       "bram_max",     "fps_min",     "edp_max_js",
-    "latency_max_s", "energy_max_j", "area_max_mm2"};
-
 const char *cs_limit_name(size_t i)
 {
-    return limit_names[i];
+    return cs_violated_names[i];
 }
 
 double *cs_limit_at(cs_limits *l, size_t i)

@@ -31,8 +31,15 @@ enum {
     CS_VIOLATES_EDP = 1u << 3,
     CS_VIOLATES_LATENCY = 1u << 4,
     CS_VIOLATES_ENERGY = 1u << 5,
-    CS_VIOLATES_AREA = 1u << 6
+    CS_VIOLATES_AREA = 1u << 6,
+    /* capacities of the accelerator itself, checked with and without limits */
+    CS_VIOLATES_BUFFER = 1u << 7,    /* a tile exceeds the on-chip buffer */
+    CS_VIOLATES_REGISTERS = 1u << 8, /* or the registers of a processing element */
+    CS_VIOLATES_PES = 1u << 9        /* the array exceeds the processing elements */
 };
+#define CS_VIOLATES_COUNT 10
+/* "dsp_max", ..., "area_max_mm2", "buffer", "registers", "pes": what bit i stands for. */
+extern const char *const cs_violated_names[CS_VIOLATES_COUNT];
 
 typedef struct cs_hw_metrics {
     double dsp, bram; /* slices; 18-Kbit blocks. Fractional in published models */
@@ -42,6 +49,8 @@ typedef struct cs_hw_metrics {
     double edp_js;    /* energy per image times latency */
     double area_mm2;
     double utilization; /* 0..1: mean busy fraction of the used sub-accelerators */
+    double overflow;    /* largest need over what the accelerator has of a capacity (see
+                           CS_VIOLATES_BUFFER); up to 1 it fits; NaN if the model has none */
     uint32_t violated;  /* CS_VIOLATES_* under the limits given; 0 = feasible */
 } cs_hw_metrics;
 

@@ -10,7 +10,7 @@
 /* How far metrics are outside the limits: the sum of log(value / limit) over broken maxima and of
  * log(limit / value) over broken minima; 0 exactly when nothing is broken. Logarithms, so that a
  * design twice over its DSPs counts the same at 64 and at 900. A quantity that is limited but not
- * a positive finite number counts 10. */
+ * a positive finite number counts 10. A capacity that overflows counts its log(need / capacity). */
 double cs_limits_excess(const cs_limits *limits, const cs_hw_metrics *metrics);
 
 /* ---- memo ---- */

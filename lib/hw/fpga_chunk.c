@@ -65,7 +65,7 @@ static void report_layer(const fpga_layer *l, cs_hw_layer_cost *out)
 static void report_chunks(const fpga_model *model, const fpga_layout *layout, busy_chunk *busy,
                           cs_hw_report *report)
 {
-    cs_hw_metrics total = {.energy_j = NAN, .edp_js = NAN, .area_mm2 = NAN};
+    cs_hw_metrics total = {.energy_j = NAN, .edp_js = NAN, .area_mm2 = NAN, .overflow = NAN};
     double interval = 1.0; /* a network without any counted layer takes one cycle */
     double sum = 0.0, traffic = 0.0;
     size_t n = 0;

@@ -27,5 +27,7 @@ double cs_limits_excess(const cs_limits *limits, const cs_hw_metrics *metrics)
         const bool known = isfinite(metrics->fps) && metrics->fps > 0.0;
         sum += known ? log(limits->fps_min / metrics->fps) : EXCESS_UNKNOWN;
     }
+    if (metrics->overflow > 1.0)
+        sum += log(metrics->overflow);
     return sum;
 }

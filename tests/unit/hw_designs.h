@@ -74,6 +74,18 @@ static inline void test_set_chunks(const cs_space *space, cs_design *d, const ch
     }
 }
 
+/* Equal, or both without the quantity. */
+static inline bool test_same(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+/* Models whose units are the chunks of the FPGA pipeline. */
+static inline bool test_is_fpga_chunk(const cs_hw_model *model)
+{
+    return strncmp(model->name, "fpga-chunk", strlen("fpga-chunk")) == 0;
+}
+
 static inline double test_relative(double a, double b)
 {
     return fabs(a - b) / fmax(fabs(b), 1e-300);
