@@ -56,7 +56,7 @@ typedef struct cs_nest_layer {
 } cs_nest_layer;
 
 typedef struct cs_nest_level {
-    char name[16];
+    char name[24];
     uint8_t may_keep;                /* CS_KEEP_*; level 0 keeps everything */
     bool double_buffered;            /* holds the tile in use and the next one: capacity halves */
     bool stall;                      /* its transfers do not overlap with computation */

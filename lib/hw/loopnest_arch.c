@@ -90,12 +90,12 @@ static cs_status check_level(const cs_nest_arch *arch, int l, cs_error *err)
     if (!ok)
         return cs_fail(
             err, CS_EUSAGE,
-            "memory level %d (%.16s): sizes, energies and areas must be numbers >= 0 and "
+            "memory level %d (%.24s): sizes, energies and areas must be numbers >= 0 and "
             "bandwidths > 0",
             l, level->name);
     if (l == 0 && level->may_keep != CS_KEEP_ALL)
         return cs_fail(err, CS_EUSAGE,
-                       "memory level 0 (%.16s) must be able to keep weights, inputs and outputs",
+                       "memory level 0 (%.24s) must be able to keep weights, inputs and outputs",
                        level->name);
     return CS_OK;
 }
