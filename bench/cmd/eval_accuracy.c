@@ -118,9 +118,10 @@ cs_status eval_train(eval_trainer *t, const cs_net *net, eval_accuracy *out, cs_
     const uint64_t seed = cs_rng_derive_index(t->root, t->test ? 0 : cs_net_hash(net));
     const uint64_t before = cs_engine_macs(t->engine);
     const double begin = cs_clock_s();
-    CS_TRY(cs_train_and_measure(
-        t->engine, t->dataset, net, &t->training, t->test ? CS_SPLIT_TRAIN : CS_SPLIT_SEARCH_TRAIN,
-        t->test ? CS_SPLIT_TEST : CS_SPLIT_SEARCH_VAL, seed, NULL, NULL, &out->acc, err));
+    const cs_data_split measure = t->test ? CS_SPLIT_TEST : CS_SPLIT_SEARCH_VAL;
+    CS_TRY(cs_train_and_measure(t->engine, t->dataset, net, &t->training,
+                                t->test ? CS_SPLIT_TRAIN : CS_SPLIT_SEARCH_TRAIN, &measure, 1, seed,
+                                NULL, NULL, &out->acc, err));
     out->macs = cs_engine_macs(t->engine) - before;
     out->wall_s = cs_clock_s() - begin;
     return CS_OK;

@@ -51,9 +51,10 @@ static cs_status train_one(final_phase *f, const char *text, int retrain, double
             training = &w->profile.fidelity[fidelity]; /* the dearest one priced */
     const uint64_t before = cs_engine_macs(w->engine);
     const double begin = cs_clock_s();
+    const cs_data_split measure = retrain < 0 ? CS_SPLIT_SEARCH_VAL : CS_SPLIT_TEST;
     const cs_status status = cs_train_and_measure(
         w->engine, w->dataset, &net, training, retrain < 0 ? CS_SPLIT_SEARCH_TRAIN : CS_SPLIT_TRAIN,
-        retrain < 0 ? CS_SPLIT_SEARCH_VAL : CS_SPLIT_TEST,
+        &measure, 1,
         retrain < 0 ? cs_rng_derive(root, "reeval") : cs_rng_derive_index(root, (uint64_t)retrain),
         tick, NULL, acc, err);
     if (status == CS_STOP)

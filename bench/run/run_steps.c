@@ -4,52 +4,13 @@
 #include "run/clock.h"
 #include "run/env.h"
 #include "run/verdict.h"
-#include "run/worker.h"
+#include "run/worker_env.h"
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Variables a worker may inherit; everything else is dropped. */
-static const char *const inherited[] = {"PATH",          "HOME",           "TMPDIR",
-                                        "COSEARCH_DATA", "GLIBC_TUNABLES", "LD_LIBRARY_PATH",
-                                        "ASAN_OPTIONS",  "UBSAN_OPTIONS",  "LSAN_OPTIONS"};
-#define INHERITED_COUNT (sizeof inherited / sizeof *inherited)
-
-typedef struct worker_env {
-    char line[INHERITED_COUNT + 5][CS_PATH_MAX];
-    char *list[INHERITED_COUNT + 6];
-    size_t n;
-} worker_env;
-
-static void put_env(worker_env *env, const char *name, const char *value)
-{
-    const int n = snprintf(env->line[env->n], sizeof *env->line, "%s=%s", name, value);
-    if (n > 0 && (size_t)n < sizeof *env->line) {
-        env->list[env->n] = env->line[env->n];
-        env->n++;
-    }
-}
-
-static void build_env(worker_env *env, const cs_profile *profile)
-{
-    char text[40];
-    *env = (worker_env){0};
-    for (size_t i = 0; i < INHERITED_COUNT; i++)
-        if (getenv(inherited[i]))
-            put_env(env, inherited[i], getenv(inherited[i]));
-    const char *core = cs_env_blas_core(profile->blas_core);
-    if (core)
-        put_env(env, "OPENBLAS_CORETYPE", core);
-    snprintf(text, sizeof text, "%llu", (unsigned long long)profile->threads);
-    put_env(env, "OPENBLAS_NUM_THREADS", "1"); /* threads are the engine's, outside of products */
-    put_env(env, "OMP_NUM_THREADS", text);
-    put_env(env, "LC_ALL", "C");
-    snprintf(text, sizeof text, "%.6f", cs_clock_s());
-    put_env(env, CS_WORKER_STARTED, text);
-}
 
 static cs_status write_text(const cs_store *store, const cs_job *job, const char *file,
                             const cs_text *text, cs_error *err)
@@ -129,10 +90,10 @@ static cs_status start_worker(runner *r, size_t slot, run_phase phase, cs_error 
     CS_TRY(cs_store_path(&r->store, job->run_id, "", dir, err));
     CS_TRY(cs_store_path(&r->store, job->run_id, "log.txt", log, err));
     snprintf(phase_name, sizeof phase_name, "%s", phase == PHASE_SEARCH ? "search" : "final");
-    worker_env *env = malloc(sizeof *env);
+    cs_worker_env *env = malloc(sizeof *env);
     if (!env)
         return cs_fail(err, CS_ENOMEM, "out of memory");
-    build_env(env, p);
+    cs_worker_env_build(env, p);
     char *argv[] = {name, command, phase_name, dir, NULL};
     const bool search = phase == PHASE_SEARCH;
     cs_child_spec spec = {.exe = r->options->exe,

@@ -31,10 +31,11 @@ static cs_status evaluate(void *context, const cs_design *design, const cs_net *
                           void *tick_context, double *acc_val, cs_error *err)
 {
     const cs_train_source *source = context;
+    static const cs_data_split search_val = CS_SPLIT_SEARCH_VAL;
     (void)design;
     return cs_train_and_measure(source->engine, source->dataset, net, &source->training[fidelity],
-                                CS_SPLIT_SEARCH_TRAIN, CS_SPLIT_SEARCH_VAL, seed, tick,
-                                tick_context, acc_val, err);
+                                CS_SPLIT_SEARCH_TRAIN, &search_val, 1, seed, tick, tick_context,
+                                acc_val, err);
 }
 
 cs_accuracy_source cs_train_source_view(cs_train_source *source)
@@ -47,56 +48,57 @@ cs_accuracy_source cs_train_source_view(cs_train_source *source)
                                 .evaluate = evaluate};
 }
 
-static cs_status train_and_measure(cs_model *model, const cs_recipe *recipe, cs_loader *train,
-                                   cs_loader *measure, cs_train_hook tick, void *tick_context,
-                                   double chance, double *acc)
+/* Accuracy on one split, in its order. */
+static cs_status measure_one(cs_model *model, const cs_dataset *dataset,
+                             const cs_training *training, cs_data_split split, cs_train_hook tick,
+                             void *tick_context, double *acc, cs_error *err)
 {
-    const cs_feed train_feed = cs_loader_feed(train), measure_feed = cs_loader_feed(measure);
-    cs_status status = cs_model_train(model, recipe, &train_feed, tick, tick_context);
-    if (status == CS_OK)
-        status = cs_model_accuracy(model, &measure_feed, tick, tick_context, acc);
-    if (status == CS_ENUMERIC) {
-        *acc = chance;
-        status = CS_OK;
-    }
+    uint32_t images;
+    cs_dataset_split(dataset, split, &images);
+    const cs_loader_options options = {
+        .batch = training->recipe.batch,
+        .subset = split == CS_SPLIT_TEST ? 0 : cs_subset_images(training->val_subset, images)};
+    cs_loader *loader;
+    CS_TRY(cs_loader_new(dataset, split, &options, &loader, err));
+    const cs_feed feed = cs_loader_feed(loader);
+    const cs_status status = cs_model_accuracy(model, &feed, tick, tick_context, acc);
+    cs_loader_free(loader);
     return status;
 }
 
 cs_status cs_train_and_measure(cs_engine *engine, const cs_dataset *dataset, const cs_net *net,
                                const cs_training *training, cs_data_split train_split,
-                               cs_data_split measure_split, uint64_t seed, cs_train_hook tick,
-                               void *tick_context, double *acc, cs_error *err)
+                               const cs_data_split *measure, size_t n, uint64_t seed,
+                               cs_train_hook tick, void *tick_context, double *acc, cs_error *err)
 {
-    uint32_t n_train, n_measure;
-    cs_dataset_split(dataset, train_split, &n_train);
-    cs_dataset_split(dataset, measure_split, &n_measure);
+    uint32_t images;
+    cs_dataset_split(dataset, train_split, &images);
     cs_recipe recipe = training->recipe;
-    recipe.subset = cs_subset_images(training->subset, n_train);
+    recipe.subset = cs_subset_images(training->subset, images);
     const cs_loader_options options = {.batch = recipe.batch,
                                        .subset = recipe.subset,
                                        .seed = cs_rng_derive(seed, "data"),
                                        .shuffle = true,
                                        .augment = recipe.augment,
                                        .drop_rest = true};
-    const cs_loader_options whole = {
-        .batch = recipe.batch,
-        .subset =
-            measure_split == CS_SPLIT_TEST ? 0 : cs_subset_images(training->val_subset, n_measure)};
-    cs_loader *train = NULL, *measure = NULL;
+    cs_loader *train = NULL;
     cs_model *model = NULL;
     cs_status status = cs_loader_new(dataset, train_split, &options, &train, err);
     if (status == CS_OK)
-        status = cs_loader_new(dataset, measure_split, &whole, &measure, err);
-    if (status == CS_OK)
         status = cs_model_new(engine, net, recipe.batch, cs_rng_derive(seed, "init"), &model, err);
-    double result = NAN;
-    if (status == CS_OK)
-        status = train_and_measure(model, &recipe, train, measure, tick, tick_context,
-                                   1.0 / net->classes, &result);
+    if (status == CS_OK) {
+        const cs_feed feed = cs_loader_feed(train);
+        status = cs_model_train(model, &recipe, &feed, tick, tick_context);
+    }
+    for (size_t i = 0; i < n && status == CS_OK; i++)
+        status =
+            measure_one(model, dataset, training, measure[i], tick, tick_context, &acc[i], err);
+    if (status == CS_ENUMERIC) { /* diverged: its weights are of no use on any split */
+        for (size_t i = 0; i < n; i++)
+            acc[i] = 1.0 / net->classes;
+        status = CS_OK;
+    }
     cs_model_free(model);
-    cs_loader_free(measure);
     cs_loader_free(train);
-    if (status == CS_OK)
-        *acc = result;
     return status;
 }
