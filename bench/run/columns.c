@@ -165,6 +165,24 @@ static const cs_column env[] = {
     {"key", TEXT, "", 1, SAME, "what is described"},
     {"value", TEXT, "", 1, VARIES, "empty: not to be found out on this machine"},
 };
+
+static const cs_column table[] = {
+    {"schema", COUNT, "", 1, SAME, "number of this schema"},
+    {"network", TEXT, "", 1, SAME, "operators and bitwidths, as in a design text: `k3_e3 skip k3_e1 k3_e3|8 - 4 8`"},
+    {"net_hash", TEXT, "", 1, SAME, "of the network with its bitwidths"},
+    {"seed", COUNT, "", 1, SAME, "of initial weights and order of images; every network has seed 0, the noise sample further ones"},
+    {"acc_val", NUMBER, "", 1, SAME, "accuracy on search-val after training on search-train"},
+    {"acc_test", NUMBER, "", 1, SAME, "accuracy of the same weights on the test set"},
+    {"acc_short", NUMBER, "", 1, SAME, "accuracy on search-val of a training of its own by [fidelity.short]; empty if the profile has none"},
+    {"net_mac", COUNT, "MAC", 1, SAME, "of one image through the network"},
+    {"net_params", COUNT, "", 1, SAME, "trainable parameters"},
+    {"train_mac", COUNT, "MAC", 1, SAME, "list price of the training and its validation"},
+    {"short_mac", COUNT, "MAC", 1, SAME, "list price of the short training and its validation; empty without one"},
+    {"space", TEXT, "", 1, SAME, "network space"},
+    {"recipe_id", TEXT, "", 1, SAME, "name of [recipe] and hash of the fidelity sections: equal ids, equal trainings"},
+    {"dataset_id", TEXT, "", 1, SAME, "name, record counts and content hash of the images"},
+    {"engine", COUNT, "", 1, SAME, "version of the training engine's numbers"},
+};
 /* clang-format on */
 
 #define COLUMNS(table) table, sizeof table / sizeof *table
@@ -180,5 +198,9 @@ const cs_schema cs_schema_env = {
     "env.csv", "Environment records, one file per distinct environment: `env/ENVID.csv`.",
     COLUMNS(env)};
 
+const cs_schema cs_schema_table = {
+    "table.csv", "Accuracies of every network of a small space: `tables/NAME.csv`, made by `tabulate`.",
+    COLUMNS(table)};
+
 const cs_schema *const cs_schemas[] = {&cs_schema_results, &cs_schema_trace, &cs_schema_final,
-                                       &cs_schema_env, NULL};
+                                       &cs_schema_env,     &cs_schema_table, NULL};

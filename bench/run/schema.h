@@ -33,7 +33,8 @@ typedef struct cs_schema {
     size_t n;
 } cs_schema;
 
-extern const cs_schema cs_schema_results, cs_schema_trace, cs_schema_final, cs_schema_env;
+extern const cs_schema cs_schema_results, cs_schema_trace, cs_schema_final, cs_schema_env,
+    cs_schema_table;
 extern const cs_schema *const cs_schemas[]; /* ends with NULL */
 
 const char *cs_column_type_name(cs_column_type type);

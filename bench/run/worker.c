@@ -20,6 +20,12 @@ static void on_term(int signal_number)
     terminated = 1;
 }
 
+void cs_worker_catch_term(void)
+{
+    struct sigaction action = {.sa_handler = on_term};
+    sigaction(SIGTERM, &action, NULL);
+}
+
 bool cs_worker_terminated(void)
 {
     return terminated != 0;
@@ -95,8 +101,7 @@ static cs_status run_phase(cs_worker *w, const char *phase, const char *dir, cs_
 
 cs_status cs_worker_main(const char *phase, const char *dir, cs_error *err)
 {
-    struct sigaction action = {.sa_handler = on_term};
-    sigaction(SIGTERM, &action, NULL);
+    cs_worker_catch_term();
     cs_worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return cs_fail(err, CS_ENOMEM, "out of memory for a worker");

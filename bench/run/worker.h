@@ -31,7 +31,8 @@ cs_status cs_worker_main(const char *phase, const char *dir, cs_error *err);
 cs_status cs_phase_search(cs_worker *worker, cs_error *err);
 cs_status cs_phase_final(cs_worker *worker, cs_error *err);
 
-/* SIGTERM arrived: wind up. */
+/* From now on SIGTERM asks to wind up; did it arrive? */
+void cs_worker_catch_term(void);
 bool cs_worker_terminated(void);
 
 /* Sign of life from a thread of its own, five times a second, from now on until stopped. Times are

@@ -7,6 +7,10 @@
 #include "cosearch/net.h"
 #include "cosearch/status.h"
 
+/* Version of the engine's numbers: raised when the same training may end elsewhere than before by
+ * more than rounding. Tables of accuracies carry it. */
+#define CS_ENGINE_VERSION 1u
+
 /* Engine context: threads, memory arena, MAC meter. One per worker. */
 typedef struct cs_engine cs_engine;
 cs_status cs_engine_new(int threads, cs_engine **out); /* threads >= 1 */
