@@ -199,7 +199,8 @@ const cs_schema cs_schema_env = {
     COLUMNS(env)};
 
 const cs_schema cs_schema_table = {
-    "table.csv", "Accuracies of every network of a small space: `tables/NAME.csv`, made by `tabulate`.",
+    "table.csv",
+    "Accuracies of every network of a small space: `tables/NAME.csv`, made by `tabulate`.",
     COLUMNS(table)};
 
 const cs_schema *const cs_schemas[] = {&cs_schema_results, &cs_schema_trace, &cs_schema_final,
