@@ -93,7 +93,7 @@ static void report(const cs_plan *plan, const cs_run_options *o, const cs_run_ou
 static void summarize(const cs_plan *plan, const cs_run_options *o)
 {
     char dir[CS_PATH_MAX];
-    if (cs_path(dir, NULL, "%s/%s", o->results, plan->profile.name) == CS_OK)
+    if (cs_path_format(dir, NULL, "%s/%s", o->results, plan->profile.name) == CS_OK)
         cs_summary_write(dir, stdout, CS_TABLE_ALIGNED, NULL);
 }
 

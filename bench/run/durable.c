@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-cs_status cs_path(char out[CS_PATH_MAX], cs_error *err, const char *fmt, ...)
+cs_status cs_path_format(char out[CS_PATH_MAX], cs_error *err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -32,7 +32,7 @@ bool cs_file_exists(const char *path)
 cs_status cs_folder_make(const char *path, cs_error *err)
 {
     char part[CS_PATH_MAX];
-    CS_TRY(cs_path(part, err, "%s", path));
+    CS_TRY(cs_path_format(part, err, "%s", path));
     for (char *p = part + 1; *p; p++)
         if (*p == '/') {
             *p = '\0';
@@ -80,7 +80,7 @@ cs_status cs_file_write(const char *path, const char *bytes, size_t n, cs_error 
 {
     char temporary[CS_PATH_MAX];
     /* Two workers may write the same environment record at the same time. */
-    CS_TRY(cs_path(temporary, err, "%s.%ld.tmp", path, (long)getpid()));
+    CS_TRY(cs_path_format(temporary, err, "%s.%ld.tmp", path, (long)getpid()));
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return cs_fail(err, CS_EIO, "%s cannot be written: %s", temporary, strerror(errno));
@@ -204,7 +204,7 @@ cs_status cs_folder_remove(const char *path, cs_error *err)
         struct stat st;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        status = cs_path(inner, err, "%s/%s", path, entry->d_name);
+        status = cs_path_format(inner, err, "%s/%s", path, entry->d_name);
         if (status == CS_OK && lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
             status = cs_folder_remove(inner, err);
         else if (status == CS_OK && unlink(inner) != 0 && errno != ENOENT)

@@ -28,7 +28,7 @@ void cs_lock_drop(int fd); /* -1 is fine */
 cs_status cs_folder_remove(const char *path, cs_error *err);
 
 /* snprintf into a path; CS_EUSAGE if it does not fit. */
-cs_status cs_path(char out[CS_PATH_MAX], cs_error *err, const char *fmt, ...)
+cs_status cs_path_format(char out[CS_PATH_MAX], cs_error *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -242,7 +242,7 @@ cs_status cs_env_capture(const char *blas_requested, const char *isa, int thread
 cs_status cs_env_save(const cs_env_record *record, const cs_store *store, cs_error *err)
 {
     char path[CS_PATH_MAX];
-    CS_TRY(cs_path(path, err, "%s/env/%s.csv", store->dir, record->id));
+    CS_TRY(cs_path_format(path, err, "%s/env/%s.csv", store->dir, record->id));
     return cs_file_exists(path) ? CS_OK
                                 : cs_file_write(path, record->csv.data, record->csv.len, err);
 }

@@ -85,7 +85,7 @@ static cs_status clear_foreign(runner *r, cs_error *err)
     size_t n = 0;
     cs_status status = frozen ? CS_OK : cs_fail(err, CS_ENOMEM, "out of memory");
     if (status == CS_OK)
-        status = cs_path(path, err, "%s/profile.ini", r->store.dir);
+        status = cs_path_format(path, err, "%s/profile.ini", r->store.dir);
     if (status == CS_OK && cs_file_exists(path) &&
         (cs_profile_read(path, frozen, NULL) != CS_OK ||
          cs_profile_difference(frozen, &r->plan->profile, &values))) {

@@ -10,8 +10,8 @@
 
 cs_status cs_store_at(const char *results, const char *campaign, cs_store *out, cs_error *err)
 {
-    CS_TRY(cs_path(out->dir, err, "%s/%s", results, campaign));
-    CS_TRY(cs_path(out->results, err, "%s/results.csv", out->dir));
+    CS_TRY(cs_path_format(out->dir, err, "%s/%s", results, campaign));
+    CS_TRY(cs_path_format(out->results, err, "%s/results.csv", out->dir));
     snprintf(out->campaign, sizeof out->campaign, "%s", campaign);
     return CS_OK;
 }
@@ -22,14 +22,14 @@ cs_status cs_store_prepare(const cs_store *store, cs_error *err)
     cs_error cause = {""};
     static const char *const folder[] = {"runs", "env"};
     for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
-        CS_TRY(cs_path(path, err, "%s/%s", store->dir, folder[i]));
+        CS_TRY(cs_path_format(path, err, "%s/%s", store->dir, folder[i]));
         if (cs_folder_make(path, &cause) != CS_OK)
             return cs_fail(err, CS_EIO,
                            "results folder is not writable: %.700s; choose another one with "
                            "--results DIR",
                            cause.text);
     }
-    CS_TRY(cs_path(path, err, "%s/.writable", store->dir));
+    CS_TRY(cs_path_format(path, err, "%s/.writable", store->dir));
     if (cs_file_write(path, "", 0, &cause) != CS_OK)
         return cs_fail(err, CS_EIO,
                        "results folder is not writable: %.700s; choose another one with "
@@ -42,7 +42,7 @@ cs_status cs_store_prepare(const cs_store *store, cs_error *err)
 cs_status cs_store_freeze(const cs_store *store, const cs_profile *profile, cs_error *err)
 {
     char path[CS_PATH_MAX];
-    CS_TRY(cs_path(path, err, "%s/profile.ini", store->dir));
+    CS_TRY(cs_path_format(path, err, "%s/profile.ini", store->dir));
     cs_profile *frozen = malloc(sizeof *frozen);
     if (!frozen)
         return cs_fail(err, CS_ENOMEM, "out of memory");
@@ -72,7 +72,7 @@ cs_status cs_store_freeze(const cs_store *store, const cs_profile *profile, cs_e
 cs_status cs_store_path(const cs_store *store, const char *run_id, const char *file,
                         char out[CS_PATH_MAX], cs_error *err)
 {
-    return cs_path(out, err, "%s/runs/%s%s%s", store->dir, run_id, *file ? "/" : "", file);
+    return cs_path_format(out, err, "%s/runs/%s%s%s", store->dir, run_id, *file ? "/" : "", file);
 }
 
 cs_status cs_store_result(const cs_store *store, const char *run_id, bool *finished, cs_row *row,
@@ -233,7 +233,7 @@ cs_status cs_store_forget(const cs_store *store, const char (*ids)[17], size_t n
                                        "attempts"};
     char path[CS_PATH_MAX], old[CS_PATH_MAX];
     CS_TRY(rewrite(store, ids, n, err));
-    CS_TRY(cs_path(old, err, "%s/old", store->dir));
+    CS_TRY(cs_path_format(old, err, "%s/old", store->dir));
     if (!keep_folder)
         CS_TRY(cs_folder_make(old, err));
     for (size_t i = 0; i < n; i++) {
@@ -243,7 +243,7 @@ cs_status cs_store_forget(const cs_store *store, const char (*ids)[17], size_t n
         }
         CS_TRY(cs_store_path(store, ids[i], "", path, err));
         for (unsigned k = 1; !keep_folder && cs_file_exists(path); k++) {
-            CS_TRY(cs_path(old, err, "%s/old/%s.%u", store->dir, ids[i], k));
+            CS_TRY(cs_path_format(old, err, "%s/old/%s.%u", store->dir, ids[i], k));
             if (rename(path, old) != 0 && errno != ENOTEMPTY && errno != EEXIST)
                 return cs_fail(err, CS_EIO, "%s cannot be moved to %s: %s", path, old,
                                strerror(errno));
@@ -260,7 +260,7 @@ static int by_name(const void *a, const void *b)
 cs_status cs_store_runs(const cs_store *store, char (**ids)[17], size_t *n, cs_error *err)
 {
     char path[CS_PATH_MAX];
-    CS_TRY(cs_path(path, err, "%s/runs", store->dir));
+    CS_TRY(cs_path_format(path, err, "%s/runs", store->dir));
     char(*list)[17] = NULL;
     size_t count = 0, cap = 0;
     DIR *dir = opendir(path);

@@ -35,7 +35,7 @@ bool cs_worker_terminated(void)
 static cs_status find_store(const char *dir, cs_store *store, char run_id[17], cs_error *err)
 {
     char path[CS_PATH_MAX];
-    CS_TRY(cs_path(path, err, "%s", dir));
+    CS_TRY(cs_path_format(path, err, "%s", dir));
     char *id = strrchr(path, '/');
     if (id) {
         *id++ = '\0';
@@ -88,7 +88,7 @@ static cs_status run_phase(cs_worker *w, const char *phase, const char *dir, cs_
     if (!final && strcmp(phase, "search") != 0)
         return cs_fail(err, CS_EUSAGE, "phase '%s' is neither search nor final", phase);
     CS_TRY(find_store(dir, &w->store, run_id, err));
-    CS_TRY(cs_path(path, err, "%s/profile.ini", w->store.dir));
+    CS_TRY(cs_path_format(path, err, "%s/profile.ini", w->store.dir));
     CS_TRY(cs_profile_read(path, &w->profile, err));
     CS_TRY(cs_store_path(&w->store, run_id, "job.ini", path, err));
     CS_TRY(cs_job_read(path, &w->profile, &w->job, err));

@@ -17,15 +17,15 @@
 typedef struct cs_path_op {
     uint8_t op;     /* index into the space's operator list                              */
     uint8_t n_bits; /* active bitwidths, >= 1; 0 with bits unused: floating point        */
-    float coef;     /* factor of its output in the forward pass; 0: computed (its batch
-                       norm sees the batch and its gradient coefficient is taken) but not
-                       added                                                             */
+    float coef;     /* >= 0, factor of its output in the forward pass; 0: computed in steps
+                       (its batch norm sees the batch and its coefficient's gradient is
+                       taken) but not added, and left out of evaluation                  */
     uint8_t bits[CS_PATH_BITS_MAX];    /* indices into the space's bitwidth list        */
     float bits_coef[CS_PATH_BITS_MAX]; /* mixture weights: t = sum_j bits_coef[j] * Q_j(t) */
 } cs_path_op;
 
 typedef struct cs_path_block {
-    uint8_t n_ops; /* >= 1 */
+    uint8_t n_ops; /* >= 1, all different, one at least with a factor above 0 */
     cs_path_op op[CS_PATH_OPS_MAX];
 } cs_path_block;
 
@@ -39,7 +39,8 @@ typedef struct cs_path {
 /* The single path of a design: one operator, one bitwidth, factors 1. */
 void cs_path_of_design(const cs_space *space, const cs_design *design, cs_path *out);
 
-/* dLoss / d(coefficient), the shape of the path it came with. */
+/* dLoss / d(coefficient), the shape of the path it came with. bits is 0 where only one bitwidth is
+ * active (its factor has nothing to be weighed against) and where the operator's factor is 0. */
 typedef struct cs_path_grad {
     double coef[CS_BLOCKS_MAX][CS_PATH_OPS_MAX];
     double bits[CS_BLOCKS_MAX][CS_PATH_OPS_MAX][CS_PATH_BITS_MAX];
@@ -56,7 +57,8 @@ typedef struct cs_supernet cs_supernet;
 
 /* Kaiming normal fan-out convolutions, BN 1 and 0, classifier normal 0.001 (specs 2.2). max_batch
  * bounds every later batch. Memory for activations is taken for the widest path met so far and
- * never given back before the end. engine and space are borrowed. */
+ * never given back before the end. engine and space are borrowed. Errors of all that follows:
+ * CS_EUSAGE for a path that is none of the space or a batch of another shape, CS_ENOMEM. */
 cs_status cs_supernet_new(cs_engine *engine, const cs_space *space, uint32_t max_batch,
                           cs_bits_storage storage, uint64_t init_seed, cs_supernet **out,
                           cs_error *err);
@@ -84,7 +86,7 @@ cs_status cs_supernet_arch(cs_supernet *net, const cs_batch *batch, const cs_pat
 
 /* Running BN statistics and quantiser ranges of this path made anew from `batches` batches of the
  * feed (plain averages), kept beside the shared ones until the next call of recalibrate or a
- * training step. */
+ * training step; not part of what is saved. */
 cs_status cs_supernet_recalibrate(cs_supernet *net, const cs_path *path, const cs_feed *feed,
                                   uint32_t batches);
 /* Top-1 accuracy of a path over one pass of the feed, with the recalibrated statistics if there are

@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+void cs_classifier_init(float *w, int features, int classes, cs_rng *rng)
+{
+    for (int k = 0; k < features; k++)
+        for (int c = 0; c < classes; c++)
+            w[k * cs_padded(classes) + c] = (float)(0.001 * cs_rng_normal(rng));
+}
+
 void cs_classifier_prepare(const cs_classifier *c)
 {
     for (int k = 0; k < c->features; k++)

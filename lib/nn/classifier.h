@@ -2,6 +2,7 @@
 #ifndef CS_NN_CLASSIFIER_H
 #define CS_NN_CLASSIFIER_H
 
+#include "cosearch/rng.h"
 #include "nn/engine.h"
 
 typedef struct cs_classifier {
@@ -13,6 +14,8 @@ typedef struct cs_classifier {
     float *logits, *dlogits; /* [n][classes_p]                                                */
 } cs_classifier;
 
+/* Weights normal with deviation 0.001; padding must be 0. */
+void cs_classifier_init(float *w, int features, int classes, cs_rng *rng);
 void cs_classifier_prepare(const cs_classifier *c);
 /* x [n][pixels][features_p] into c->logits. */
 void cs_classifier_forward(cs_engine *engine, const cs_classifier *c, const float *x, size_t n);

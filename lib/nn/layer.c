@@ -80,6 +80,20 @@ void cs_layer_point(cs_layer *layer, const float *params, bool relu)
         layer->bn.run_var[c] = 1.0f;
 }
 
+void cs_layer_init(const cs_layer *layer, float *params, cs_rng *rng)
+{
+    const cs_convop *c = &layer->conv;
+    const double std = sqrt(2.0 / (c->k * c->k * c->cout));
+    for (int o = 0; o < c->cout; o++)
+        for (int i = 0; i < c->cin / c->groups; i++)
+            for (int ky = 0; ky < c->k; ky++)
+                for (int kx = 0; kx < c->k; kx++)
+                    params[layer->w + cs_convop_weight_at(c, o, i, ky, kx)] =
+                        (float)(std * cs_rng_normal(rng));
+    for (int o = 0; o < c->cout; o++)
+        params[layer->gamma + (size_t)o] = 1.0f;
+}
+
 void cs_span(const float *min, const float *max, int channels, float *lo, float *hi)
 {
     *lo = min[0];

@@ -5,6 +5,7 @@
 #ifndef CS_NN_LAYER_H
 #define CS_NN_LAYER_H
 
+#include "cosearch/rng.h"
 #include "nn/arena.h"
 #include "nn/bn.h"
 #include "nn/convop.h"
@@ -39,6 +40,7 @@ typedef struct cs_layer {
     cs_mix in_mix;    /* of the batch                                                            */
     bool flat;        /* the input holds one value only: it is its own code at every bitwidth    */
     float *copies;    /* [mix.n][n][h][w][in_p] kept from forward to backward, or NULL           */
+    float *weight_copies; /* [mix.n][weights], or NULL */
 } cs_layer;
 
 /* What one thread owns. */
@@ -69,6 +71,9 @@ void cs_layer_take(cs_arena *arena, cs_layer *layer);
 void cs_part_take(cs_arena *arena, cs_part *part, size_t wide, size_t scratch);
 /* Points batch norm at its parameters, with or without ReLU after it. */
 void cs_layer_point(cs_layer *layer, const float *params, bool relu);
+
+/* Weights Kaiming normal, fan out: variance 2 / (k * k * cout); gamma 1. The rest must be 0. */
+void cs_layer_init(const cs_layer *layer, float *params, cs_rng *rng);
 
 #define CS_MIXED_FLOATS ((size_t)1 << 16)
 static inline size_t cs_layer_mixed_floats(const cs_layer *layer)

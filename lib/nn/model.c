@@ -4,7 +4,6 @@
 #include "cosearch/rng.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,21 +181,6 @@ void cs_model_free(cs_model *m)
     free(m);
 }
 
-/* Kaiming normal, fan out: variance 2 / (k * k * cout). */
-static void init_conv(cs_model *m, const cs_layer *layer, cs_rng *rng)
-{
-    const cs_convop *c = &layer->conv;
-    const double std = sqrt(2.0 / (c->k * c->k * c->cout));
-    for (int o = 0; o < c->cout; o++)
-        for (int i = 0; i < c->cin / c->groups; i++)
-            for (int ky = 0; ky < c->k; ky++)
-                for (int kx = 0; kx < c->k; kx++)
-                    m->params[layer->w + cs_convop_weight_at(c, o, i, ky, kx)] =
-                        (float)(std * cs_rng_normal(rng));
-    for (int o = 0; o < c->cout; o++)
-        m->params[layer->gamma + (size_t)o] = 1.0f;
-}
-
 void cs_model_init(cs_model *m, uint64_t seed)
 {
     memset(m->params, 0, m->n_params * sizeof *m->params);
@@ -206,13 +190,10 @@ void cs_model_init(cs_model *m, uint64_t seed)
             char name[32];
             snprintf(name, sizeof name, "conv%d.%d", i, j);
             cs_rng_seed(&rng, cs_rng_derive(seed, name));
-            init_conv(m, &m->stage[i].layer[j], &rng);
+            cs_layer_init(&m->stage[i].layer[j], m->params, &rng);
         }
     cs_rng_seed(&rng, cs_rng_derive(seed, "classifier"));
-    for (int k = 0; k < m->features; k++)
-        for (int c = 0; c < m->spec.classes; c++)
-            m->params[m->fc_w + (size_t)(k * m->classes_p + c)] =
-                (float)(0.001 * cs_rng_normal(&rng));
+    cs_classifier_init(m->params + m->fc_w, m->features, m->spec.classes, &rng);
     m->ready = false;
 }
 

@@ -38,7 +38,7 @@ static void set_up(campaign *c, const char *what, const char *cap)
     cr_assert_eq(cs_plan_new(&p, &(cs_selection){0}, "no-data", &c->plan, &err), CS_OK);
     cr_assert_eq(cs_store_at(c->folder, "bad", &c->store, NULL), CS_OK);
     cr_assert_eq(cs_store_prepare(&c->store, NULL), CS_OK);
-    cr_assert_eq(cs_path(path, NULL, "%s/misbehave", c->store.dir), CS_OK);
+    cr_assert_eq(cs_path_format(path, NULL, "%s/misbehave", c->store.dir), CS_OK);
     cr_assert_eq(cs_file_write(path, what, strlen(what), NULL), CS_OK);
     c->options = (cs_run_options){.exe = "/proc/self/exe",
                                   .results = c->folder,

@@ -44,13 +44,13 @@ Test(durable, write_replaces_whole_files_or_nothing)
     char folder[64], path[CS_PATH_MAX];
     cs_error err = {""};
     temp_folder(folder);
-    cr_assert_eq(cs_path(path, NULL, "%s/f", folder), CS_OK);
+    cr_assert_eq(cs_path_format(path, NULL, "%s/f", folder), CS_OK);
     cr_assert_eq(cs_file_write(path, "one", 3, &err), CS_OK, "%s", err.text);
     cr_assert_eq(cs_file_write(path, "two", 3, &err), CS_OK);
     char *text = contents(path);
     cr_assert_str_eq(text, "two");
     free(text);
-    cr_assert_eq(cs_path(path, NULL, "%s/no/f", folder), CS_OK);
+    cr_assert_eq(cs_path_format(path, NULL, "%s/no/f", folder), CS_OK);
     cr_assert_eq(cs_file_write(path, "x", 1, &err), CS_EIO);
     cr_assert(strstr(err.text, "No such file"), "%s", err.text);
     cr_assert_eq(cs_folder_remove(folder, &err), CS_OK);
@@ -125,7 +125,7 @@ Test(store, append_list_finish_and_forget)
 
     const char second[1][17] = {"00000000000000bb"};
     cr_assert_eq(cs_store_forget(&store, second, 1, false, &err), CS_OK, "%s", err.text);
-    cr_assert_eq(cs_path(path, &err, "%s/old/%s.1/result.csv", store.dir, id[1]), CS_OK);
+    cr_assert_eq(cs_path_format(path, &err, "%s/old/%s.1/result.csv", store.dir, id[1]), CS_OK);
     cr_assert(cs_file_exists(path));
     cr_assert_eq(cs_store_runs(&store, &ids, &n, &err), CS_OK);
     cr_assert_eq(n, 1);
