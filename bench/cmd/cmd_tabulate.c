@@ -44,15 +44,15 @@ static cs_status choose_paths(const cs_args *args, request *r, cs_error *err)
         return cs_fail(err, CS_EUSAGE, "--out %s: expected a name that ends in .csv", out);
     if (!out) {
         char folder[CS_PATH_MAX];
-        CS_TRY(cs_path(folder, err, "%s/tables", cs_args_globals(args)->results));
+        CS_TRY(cs_path_format(folder, err, "%s/tables", cs_args_globals(args)->results));
         CS_TRY(cs_folder_make(folder, err));
-        CS_TRY(cs_path(r->table, err, "%s/%s.csv", folder, r->profile.name));
+        CS_TRY(cs_path_format(r->table, err, "%s/%s.csv", folder, r->profile.name));
     } else {
-        CS_TRY(cs_path(r->table, err, "%s", out));
+        CS_TRY(cs_path_format(r->table, err, "%s", out));
     }
     const int stem = (int)strlen(r->table) - 4;
-    CS_TRY(cs_path(r->card, err, "%.*s.md", stem, r->table));
-    return cs_path(r->work, err, "%.*s.work", stem, r->table);
+    CS_TRY(cs_path_format(r->card, err, "%.*s.md", stem, r->table));
+    return cs_path_format(r->work, err, "%.*s.work", stem, r->table);
 }
 
 static cs_status read_request(const cs_args *args, request *r, cs_error *err)
@@ -83,7 +83,7 @@ static cs_status publish(const request *r, const cs_table_plan *plan, cs_error *
 {
     char rows[CS_PATH_MAX];
     cs_text table = {0}, card = {0};
-    CS_TRY(cs_path(rows, err, "%s/rows.csv", r->work));
+    CS_TRY(cs_path_format(rows, err, "%s/rows.csv", r->work));
     cs_status status = cs_table_sorted(plan, rows, &table, err);
     if (status == CS_OK)
         status = cs_file_write(r->table, table.data, table.len, err);

@@ -160,10 +160,10 @@ cs_status cs_tabulate_worker(const char *dir, uint64_t k, uint64_t n, cs_error *
     cs_profile profile;
     cs_table_trainer *trainer = NULL;
     cs_worker_catch_term();
-    CS_TRY(cs_path(path, err, "%s/profile.ini", dir));
+    CS_TRY(cs_path_format(path, err, "%s/profile.ini", dir));
     CS_TRY(cs_profile_read(path, &profile, err));
-    CS_TRY(cs_path(path, err, "%s/todo.txt", dir));
-    CS_TRY(cs_path(rows, err, "%s/rows.csv", dir));
+    CS_TRY(cs_path_format(path, err, "%s/todo.txt", dir));
+    CS_TRY(cs_path_format(rows, err, "%s/rows.csv", dir));
     cs_status status = cs_text_read_file(path, &todo, NULL, err);
     if (status == CS_OK)
         status = cs_table_trainer_new(&profile, &trainer, err);

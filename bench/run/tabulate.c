@@ -52,7 +52,7 @@ static cs_status write_profile(const session *s, cs_error *err)
 {
     char path[CS_PATH_MAX];
     cs_text echo = {0};
-    CS_TRY(cs_path(path, err, "%s/profile.ini", s->options->work));
+    CS_TRY(cs_path_format(path, err, "%s/profile.ini", s->options->work));
     if (cs_file_exists(path))
         CS_TRY(check_profile(s, path, err));
     cs_status status = cs_profile_echo(s->profile, &echo);
@@ -75,7 +75,7 @@ static cs_status write_todo(session *s, cs_error *err)
         s->n_todo++;
     }
     cs_text_addf(&todo, "%s", "");
-    cs_status status = cs_path(path, err, "%s/todo.txt", s->options->work);
+    cs_status status = cs_path_format(path, err, "%s/todo.txt", s->options->work);
     if (status == CS_OK && todo.failed)
         status = cs_fail(err, CS_ENOMEM, "out of memory for the list of trainings");
     if (status == CS_OK)
@@ -87,8 +87,8 @@ static cs_status write_todo(session *s, cs_error *err)
 static cs_status prepare(session *s, cs_error *err)
 {
     CS_TRY(cs_folder_make(s->options->work, err));
-    CS_TRY(cs_path(s->rows, err, "%s/rows.csv", s->options->work));
-    CS_TRY(cs_path(s->log, err, "%s/log.txt", s->options->work));
+    CS_TRY(cs_path_format(s->rows, err, "%s/rows.csv", s->options->work));
+    CS_TRY(cs_path_format(s->log, err, "%s/log.txt", s->options->work));
     CS_TRY(write_profile(s, err));
     s->done = calloc(s->plan->n_items + 1, sizeof *s->done);
     if (!s->done)
@@ -221,7 +221,7 @@ cs_status cs_tabulate(const cs_profile *profile, const cs_table_plan *plan,
     int lock = -1;
     *out = (cs_tabulate_outcome){.total = plan->n_items};
     CS_TRY(cs_folder_make(options->work, err));
-    CS_TRY(cs_path(lock_path, err, "%s/lock", options->work));
+    CS_TRY(cs_path_format(lock_path, err, "%s/lock", options->work));
     cs_status status = cs_lock_take(lock_path, &lock, err);
     if (status == CS_STOP)
         return cs_fail(err, CS_EIO, "%s is being worked on by another cosearch", options->work);
