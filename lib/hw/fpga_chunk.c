@@ -142,7 +142,7 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
     return CS_OK;
 }
 
-/* ---- the four models ---- */
+/* ---- the models ---- */
 
 /* PS DDR3 of the ZC706 as measured by Qiu et al. (FPGA'16): 4.2 GB/s. */
 #define ZC706_DRAM_BITS_PER_CYCLE (4.2e9 * 8.0 / FPGA_CLOCK_HZ)
@@ -181,28 +181,34 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
                                           .evaluate = id##_evaluate,                               \
                                           .solve = id##_solve};
 
-#define PUBLISHED(free)                                                                            \
+#define PUBLISHED(lists_)                                                                          \
     {                                                                                              \
-        .free_mode = (free), .edge_chunks = false, .dram_bits_per_cycle = INFINITY,                \
+        .lists = (lists_), .edge_chunks = false, .dram_bits_per_cycle = INFINITY,                  \
         .lower = fpga_published_lower, .cost = fpga_published_cost,                                \
         .resources = fpga_published_resources, .merge = fpga_published_merge                       \
     }
-#define CORRECTED(free)                                                                            \
+#define CORRECTED(lists_)                                                                          \
     {                                                                                              \
-        .free_mode = (free), .edge_chunks = true,                                                  \
-        .dram_bits_per_cycle = ZC706_DRAM_BITS_PER_CYCLE, .lower = fpga_corrected_lower,           \
-        .cost = fpga_corrected_cost, .resources = fpga_corrected_resources,                        \
-        .merge = fpga_corrected_merge                                                              \
+        .lists = (lists_), .edge_chunks = true, .dram_bits_per_cycle = ZC706_DRAM_BITS_PER_CYCLE,  \
+        .lower = fpga_corrected_lower, .cost = fpga_corrected_cost,                                \
+        .resources = fpga_corrected_resources, .merge = fpga_corrected_merge                       \
     }
 
-FPGA_MODEL(fpga_chunk, 1, "fpga-chunk",
-           "multi-chunk FPGA pipeline (ZC706), corrected model, compute mode 1", CORRECTED(false))
-FPGA_MODEL(fpga_chunk_free, 1, "fpga-chunk:free",
+FPGA_MODEL(fpga_chunk, 2, "fpga-chunk",
+           "multi-chunk FPGA pipeline (ZC706), corrected model, compute mode 1",
+           CORRECTED(FPGA_LISTS_FIXED))
+FPGA_MODEL(fpga_chunk_free, 2, "fpga-chunk:free",
            "multi-chunk FPGA pipeline (ZC706), corrected model, compute mode searched",
-           CORRECTED(true))
+           CORRECTED(FPGA_LISTS_FREE))
 FPGA_MODEL(fpga_chunk_published, 1, "fpga-chunk-published",
            "multi-chunk FPGA pipeline, the authors' predictor with its defects, compute mode 1",
-           PUBLISHED(false))
+           PUBLISHED(FPGA_LISTS_FIXED))
 FPGA_MODEL(fpga_chunk_published_free, 1, "fpga-chunk-published:free",
            "multi-chunk FPGA pipeline, the authors' predictor, compute mode searched",
-           PUBLISHED(true))
+           PUBLISHED(FPGA_LISTS_FREE))
+FPGA_MODEL(fpga_chunk_wide, 1, "fpga-chunk:wide",
+           "multi-chunk FPGA pipeline (ZC706), corrected model, free mode, wider arrays",
+           CORRECTED(FPGA_LISTS_WIDE))
+FPGA_MODEL(fpga_chunk_published_wide, 1, "fpga-chunk-published:wide",
+           "multi-chunk FPGA pipeline, the authors' predictor, free mode, wider arrays",
+           PUBLISHED(FPGA_LISTS_WIDE))

@@ -77,9 +77,16 @@ typedef struct fpga_resources {
     double dsp, bram;
 } fpga_resources;
 
+/* Options of the parameters. */
+enum fpga_lists {
+    FPGA_LISTS_FIXED, /* as published, compute mode 1 */
+    FPGA_LISTS_FREE,  /* as published, compute mode searched */
+    FPGA_LISTS_WIDE   /* that, and more channels at a time: a DSP budget decides */
+};
+
 /* One model: const, shared by the functions of fpga_chunk.c and fpga_chunk_solve.c. */
 typedef struct fpga_model {
-    bool free_mode;             /* compute mode searched; otherwise fixed to 1 */
+    enum fpga_lists lists;
     bool edge_chunks;           /* edge_bits has chunks of its own */
     double dram_bits_per_cycle; /* board bandwidth shared by all chunks; Inf: no limit */
     /* Layers of a network in order, with their chunks; CS_EOUTSIDE if a bitwidth has no chunk. */

@@ -1,12 +1,13 @@
 /* The corrected model: the published schedule (a chunk loads an input tile and its weights,
  * computes, and writes an output tile) with its defects mended: every convolution of the network
  * at its own resolution, whole tiles, stride-aware input windows, weight buffers, integer DSP
- * packing, block RAM shapes, off-chip traffic. Integer arithmetic throughout.
+ * packing, block RAM shapes, pipeline fill, off-chip traffic. Integer arithmetic throughout.
  * docs/hw-models.md gives each deviation from the published model and its reason. */
 #include "fpga_chunk.h"
 
 #include <assert.h>
 
+#define PIPELINE_FILL 20  /* cycles from the first operands of a tile to its first result */
 #define LUT_RAM_BITS 1024 /* a weight bank up to this size is LUT RAM and costs no block RAM */
 
 static int64_t at_most(int64_t a, int64_t b)
@@ -129,6 +130,7 @@ static int64_t run_cycles(const fpga_chunk *chunk, const fpga_layer *l, const ti
     else
         compute *= t->tr * ceil_div(t->tm, m) *
                    (chunk->depthwise || v[CHUNK_MODE] == 0 ? t->tn : ceil_div(t->tn, v[CHUNK_N]));
+    compute += PIPELINE_FILL;
     if (chunk->depthwise)
         read_in = ceil_div(t->tm * ih * iw * q, 16 * port(m));
     else

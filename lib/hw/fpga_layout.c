@@ -3,11 +3,15 @@
 
 #include <stdio.h>
 
-/* Lists from the authors' search code. */
+/* Lists from the authors' search code, and wider channel lists (ours): with the published ones no
+ * chunk has more than 1,024 multipliers and a depthwise one no more than 32, so that a budget of a
+ * few hundred DSP slices never binds. */
 static const int32_t mode_fixed[] = {1};
 static const int32_t modes_standard[] = {0, 1, 2}, modes_depthwise[] = {0, 1};
 static const int32_t one[] = {1};
 static const int32_t channels_large[] = {8, 4, 2, 1}, channels_small[] = {32, 16, 8, 4, 2, 1};
+static const int32_t wide_large[] = {64, 32, 16, 8, 4, 2, 1};
+static const int32_t wide_small[] = {128, 64, 32, 16, 8, 4, 2, 1};
 static const int32_t cifar_large[] = {16, 8, 4, 2, 1}, cifar_small[] = {4, 2, 1};
 static const int32_t imagenet_large[] = {28, 14, 7, 2, 1}, imagenet_small[] = {7, 2, 1};
 
@@ -17,17 +21,22 @@ static const int32_t imagenet_large[] = {28, 14, 7, 2, 1}, imagenet_small[] = {7
 #define KIND(mode, side, out, in)                                                                  \
     {LIST(mode), LIST(side), LIST(side), LIST(out), LIST(in),                                      \
                  LIST(side), LIST(side), LIST(out), LIST(in)}
-#define KINDS(standard, depthwise, large, small)                                                   \
-    {KIND(standard, large, channels_large, channels_large),                                        \
-     KIND(standard, small, channels_small, channels_small),                                        \
-     KIND(depthwise, large, channels_large, one),                                                  \
-     KIND(depthwise, small, channels_small, one)}
+#define KINDS(standard, depthwise, large, small, channels_0, channels_1)                            \
+    {KIND(standard, large, channels_0, channels_0),                                                \
+     KIND(standard, small, channels_1, channels_1),                                                \
+     KIND(depthwise, large, channels_0, one),                                                      \
+     KIND(depthwise, small, channels_1, one)}
 
-static const chunk_list lists[2][2][CHUNK_KINDS][CHUNK_PARAMS] = { /* [free mode][ImageNet] */
-    {KINDS(mode_fixed, mode_fixed, cifar_large, cifar_small),
-     KINDS(mode_fixed, mode_fixed, imagenet_large, imagenet_small)},
-    {KINDS(modes_standard, modes_depthwise, cifar_large, cifar_small),
-     KINDS(modes_standard, modes_depthwise, imagenet_large, imagenet_small)}};
+static const chunk_list lists[][2][CHUNK_KINDS][CHUNK_PARAMS] = { /* [.][ImageNet] */
+    [FPGA_LISTS_FIXED] =
+    {KINDS(mode_fixed, mode_fixed, cifar_large, cifar_small, channels_large, channels_small),
+     KINDS(mode_fixed, mode_fixed, imagenet_large, imagenet_small, channels_large, channels_small)},
+    [FPGA_LISTS_FREE] =
+    {KINDS(modes_standard, modes_depthwise, cifar_large, cifar_small, channels_large, channels_small),
+     KINDS(modes_standard, modes_depthwise, imagenet_large, imagenet_small, channels_large, channels_small)},
+    [FPGA_LISTS_WIDE] =
+    {KINDS(modes_standard, modes_depthwise, cifar_large, cifar_small, wide_large, wide_small),
+     KINDS(modes_standard, modes_depthwise, imagenet_large, imagenet_small, wide_large, wide_small)}};
 /* clang-format on */
 
 static bool add_bits(fpga_layout *layout, int32_t bits)
@@ -53,7 +62,7 @@ cs_status fpga_layout_init(const fpga_model *model, const cs_hw_context *ctx, fp
     if (edge_missing)
         room = room && add_bits(out, ctx->edge_bits);
     out->large = imagenet ? 28 : 16;
-    out->list = lists[model->free_mode][imagenet];
+    out->list = lists[model->lists][imagenet];
     return room ? CS_OK : CS_EUSAGE;
 }
 

@@ -174,7 +174,8 @@ Test(hw_props, units_fixed_by_the_solver_are_never_worse)
 }
 
 /* Where no defect of the published model can act, the two models agree: stride 1, whole tiles,
- * whole words, slices packed full, one block per bank. */
+ * whole words, slices packed full, one block per bank. Only the corrected one has a pipeline to
+ * fill. */
 Test(hw_props, models_agree_where_no_defect_acts)
 {
     cs_rng rng;
@@ -208,7 +209,16 @@ Test(hw_props, models_agree_where_no_defect_acts)
         if (in * q % 64 || weights * q % 64 || out * q % (64 * (rows ? v[CHUNK_R] : v[CHUNK_M])))
             continue;
         const measured a = measure(&models[0], c, &l), b = measure(&models[1], c, &l);
-        cr_assert_eq(a.cycles, b.cycles, "published %.17g, corrected %.17g", a.cycles, b.cycles);
+        /* the fill of a pass is hidden only behind loading its inputs, at least 2 words a cycle */
+        const double passes = (double)(l.out_size / v[CHUNK_TR] * (l.out_size / v[CHUNK_TC])) *
+                              (l.cout / v[CHUNK_TM]) * (c.depthwise ? 1 : l.cin / v[CHUNK_TN]);
+        const double compute =
+            (double)out * (c.depthwise ? 1 : v[CHUNK_TN]) * k * k / fpga_multipliers(&c);
+        const double fill = b.cycles - a.cycles;
+        cr_assert(fill >= 0 && fill <= 20 * passes, "published %.17g, corrected %.17g", a.cycles,
+                  b.cycles);
+        if (compute >= in * q / 32.0)
+            cr_assert_eq(fill, 20 * passes);
         cr_assert_eq(ceil(a.dsp), b.dsp);
         *(c.depthwise ? &depthwise : &pointwise) += 1;
     }
