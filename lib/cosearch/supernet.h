@@ -89,7 +89,8 @@ cs_status cs_supernet_arch(cs_supernet *net, const cs_batch *batch, const cs_pat
  * training step; not part of what is saved. */
 cs_status cs_supernet_recalibrate(cs_supernet *net, const cs_path *path, const cs_feed *feed,
                                   uint32_t batches);
-/* Top-1 accuracy of a path over one pass of the feed, with the recalibrated statistics if there are
+/* Top-1 accuracy of a path over one pass of the feed, which stands at the beginning or end of an
+ * epoch, with the recalibrated statistics if there are
  * any for it, else with the running ones. */
 cs_status cs_supernet_accuracy(cs_supernet *net, const cs_path *path, const cs_feed *feed,
                                cs_train_hook hook, void *hook_context, double *acc);

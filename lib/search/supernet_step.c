@@ -1,6 +1,7 @@
 /* What a supernet does for its user: steps, recalibration, accuracy, prices, bytes on disk. */
 #include "search/supernet_internal.h"
 
+#include "core/hash.h"
 #include "cosearch/nn.h"
 #include "nn/loss.h"
 
@@ -147,7 +148,10 @@ static cs_status accuracy(cs_supernet *net, const cs_feed *feed, cs_train_hook h
     size_t seen = 0, correct = 0;
     cs_batch batch;
     cs_status status;
-    for (uint32_t step = 0; (status = feed->next(feed->context, &batch)) == CS_OK; step++) {
+    status = feed->next(feed->context, &batch);
+    if (status == CS_DONE) /* it was left at the end of an epoch */
+        status = feed->next(feed->context, &batch);
+    for (uint32_t step = 0; status == CS_OK; step++) {
         CS_TRY(cs_super_check_batch(net, &batch));
         cs_super_forward(net, batch.x, batch.n, 0.0);
         seen += batch.n;
@@ -156,6 +160,7 @@ static cs_status accuracy(cs_supernet *net, const cs_feed *feed, cs_train_hook h
             cs_cross_entropy(batch.n, c->classes, c->classes_p, c->logits, batch.y, 0.0, NULL);
         if (hook)
             CS_TRY(hook(hook_context, 0, step, loss));
+        status = feed->next(feed->context, &batch);
     }
     if (status != CS_DONE)
         return status;
@@ -276,18 +281,22 @@ static cs_status each_state(const cs_supernet *net, transfer move, void *stream)
     return CS_OK;
 }
 
-/* What a supernet must share with the one that was saved. */
-static void stamp(const cs_supernet *net, uint64_t out[4])
+/* Format, then what a supernet must share with the one that was saved: every shape, in order. */
+static void stamp(const cs_supernet *net, uint64_t out[2])
 {
-    out[0] = 0x3154454e52455055; /* "UPERNET1" */
-    out[1] = net->n_params;
-    out[2] = net->n_ops;
-    out[3] = net->classes;
+    out[0] = 0x3154454e52455053; /* "SPERNET1" */
+    out[1] = cs_hash_bytes(&net->n_params, sizeof net->n_params, net->classes);
+    for (size_t k = 0; k < net->n_ops; k++)
+        for (int j = 0; j < net->ops[k].n_layers; j++) {
+            const cs_convop *c = &net->ops[k].layer[j].conv;
+            const int shape[] = {c->cin, c->cout, c->k, c->s, c->groups, c->h, c->w};
+            out[1] = cs_hash_bytes(shape, sizeof shape, out[1]);
+        }
 }
 
 cs_status cs_supernet_save(const cs_supernet *net, cs_sink *sink)
 {
-    uint64_t head[4];
+    uint64_t head[2];
     stamp(net, head);
     CS_TRY(cs_sink_write(sink, head, sizeof head));
     return each_state(net, put, sink);
@@ -295,7 +304,7 @@ cs_status cs_supernet_save(const cs_supernet *net, cs_sink *sink)
 
 cs_status cs_supernet_load(cs_supernet *net, cs_source *source)
 {
-    uint64_t head[4], mine[4];
+    uint64_t head[2], mine[2];
     stamp(net, mine);
     CS_TRY(cs_source_read(source, head, sizeof head));
     if (memcmp(head, mine, sizeof head) != 0)
