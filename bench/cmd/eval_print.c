@@ -262,6 +262,7 @@ static cs_status print_breakdown(const eval_result *r, const cs_table_column *co
     cs_table *t = cs_table_new(columns + 1, n - 1);
     if (!t)
         return memory_failure(err);
+    cs_table_hide_absent(t, 0, n - 1);
     add(t, r, false);
     fputc('\n', stdout);
     const cs_status status = cs_table_write(t, stdout, CS_TABLE_ALIGNED, 0, err);

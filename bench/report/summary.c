@@ -9,11 +9,22 @@
 
 /* CSV has the cell in front of what people see under a heading. */
 static const cs_table_column columns[] = {
-    {"cell", false},       {"method", false},       {"runs", true},      {"answers", true},
-    {"test_best_%", true}, {"test_median_%", true}, {"FPS", true},       {"DSP", true},
-    {"BRAM", true},        {"search_GMAC", true},   {"overrun_%", true}, {"search_s", true},
-    {"final_s", true},     {"peak_MiB", true}};
+    {"cell", false},       {"method", false},       {"runs", true},     {"answers", true},
+    {"test_best_%", true}, {"test_median_%", true}, {"FPS", true},      {"DSP", true},
+    {"BRAM", true},        {"EDP_uJs", true},       {"area_mm2", true}, {"search_GMAC", true},
+    {"overrun_%", true},   {"search_s", true},      {"final_s", true},  {"peak_MiB", true}};
 #define N_COLUMNS (sizeof columns / sizeof *columns)
+
+/* Hardware columns and what they show; people see those that the platform has. */
+static const struct {
+    const char *column;
+    double factor;
+    int decimals;
+} hardware[] = {
+    {"fps", 1.0, 1}, {"dsp", 1.0, 1}, {"bram", 1.0, 1}, {"edp_js", 1e6, -1}, {"area_mm2", 1.0, 3}};
+#define N_HARDWARE (sizeof hardware / sizeof *hardware)
+#define FIRST_OPTIONAL 7 /* DSP; with the cell in front */
+#define N_OPTIONAL 4
 
 /* Rows of one method in one cell. */
 typedef struct group {
@@ -76,7 +87,6 @@ static size_t count_answers(const group *g)
 
 static void add_group(cs_table *table, const group *g, const char *cell, double *scratch)
 {
-    static const char *const hw[] = {"fps", "dsp", "bram"};
     const size_t best = best_answer(g);
     if (cell)
         cs_table_text(table, cell);
@@ -89,10 +99,12 @@ static void add_group(cs_table *table, const group *g, const char *cell, double 
                         : (double)NAN,
                     2);
     cs_table_double(table, 100.0 * median(g, "acc_test_mean", scratch), 2);
-    for (size_t i = 0; i < 3; i++)
-        cs_table_double(
-            table, best < g->n ? cs_campaign_double(g->campaign, g->row[best], hw[i]) : (double)NAN,
-            1);
+    for (size_t i = 0; i < N_HARDWARE; i++) {
+        const double value = best < g->n
+                                 ? cs_campaign_double(g->campaign, g->row[best], hardware[i].column)
+                                 : (double)NAN;
+        cs_table_double(table, hardware[i].factor * value, hardware[i].decimals);
+    }
     cs_table_double(table, 1e-9 * median(g, "search_mac", scratch), 2);
     cs_table_double(table, 100.0 * maximum(g, "overrun"), 2);
     cs_table_double(table, median(g, "search_wall_s", scratch), 1);
@@ -143,7 +155,11 @@ static cs_status add_cell(cs_table *table, const cs_campaign *campaign, size_t f
 
 static cs_table *new_table(bool with_cell)
 {
-    return with_cell ? cs_table_new(columns, N_COLUMNS) : cs_table_new(columns + 1, N_COLUMNS - 1);
+    const size_t skip = with_cell ? 0 : 1;
+    cs_table *table = cs_table_new(columns + skip, N_COLUMNS - skip);
+    if (table)
+        cs_table_hide_absent(table, FIRST_OPTIONAL - skip, N_OPTIONAL);
+    return table;
 }
 
 /* One heading, table and list of outcomes. */

@@ -17,7 +17,8 @@
 struct cs_table {
     const cs_table_column *columns;
     size_t n_columns, n_cells, cap;
-    size_t *shown, *raw; /* offsets into the arena */
+    size_t first_hidden, end_hidden; /* of these, columns without a value are left out */
+    size_t *shown, *raw;             /* offsets into the arena */
     cs_text arena;
     bool failed;
 };
@@ -120,6 +121,13 @@ void cs_table_u64(cs_table *table, uint64_t value)
     add_cell(table, text, text);
 }
 
+void cs_table_hide_absent(cs_table *table, size_t first, size_t n)
+{
+    assert(first + n <= table->n_columns);
+    table->first_hidden = first;
+    table->end_hidden = first + n;
+}
+
 size_t cs_table_rows(const cs_table *table)
 {
     return table->n_cells / table->n_columns;
@@ -166,13 +174,19 @@ static void put_wrapped(FILE *out, const char *text, int indent, int room)
     }
 }
 
+/* width[c] < 0: hidden. */
 static void put_line(const cs_table *table, FILE *out, size_t row, bool heading, const int *width,
                      int terminal)
 {
     int at = 0;
-    for (size_t c = 0; c < table->n_columns; c++) {
+    size_t end = table->n_columns;
+    while (end > 0 && width[end - 1] < 0)
+        end--;
+    for (size_t c = 0; c < end; c++) {
+        if (width[c] < 0)
+            continue;
         const char *text = heading ? table->columns[c].name : shown_at(table, row, c);
-        const bool last = c + 1 == table->n_columns;
+        const bool last = c + 1 == end;
         const int pad = width[c] - text_width(text);
         if (table->columns[c].number)
             put_blanks(out, pad);
@@ -187,6 +201,16 @@ static void put_line(const cs_table *table, FILE *out, size_t row, bool heading,
     fputc('\n', out);
 }
 
+static bool hidden(const cs_table *table, size_t column)
+{
+    if (column < table->first_hidden || column >= table->end_hidden)
+        return false;
+    for (size_t r = 0; r < cs_table_rows(table); r++)
+        if (table->arena.data[table->raw[r * table->n_columns + column]])
+            return false;
+    return true;
+}
+
 static bool write_aligned(const cs_table *table, FILE *out, int terminal)
 {
     int *width = calloc(table->n_columns, sizeof *width);
@@ -197,6 +221,8 @@ static bool write_aligned(const cs_table *table, FILE *out, int terminal)
         for (size_t r = 0; r < cs_table_rows(table); r++)
             if (text_width(shown_at(table, r, c)) > width[c])
                 width[c] = text_width(shown_at(table, r, c));
+        if (hidden(table, c))
+            width[c] = -1;
     }
     put_line(table, out, 0, true, width, terminal);
     for (size_t r = 0; r < cs_table_rows(table); r++)

@@ -30,6 +30,9 @@ void cs_table_double(cs_table *table, double value, int decimals);
 void cs_table_u64(cs_table *table, uint64_t value);
 void cs_table_absent(cs_table *table);
 
+/* The aligned form leaves out those of the columns first..first+n-1 that no row has. */
+void cs_table_hide_absent(cs_table *table, size_t first, size_t n);
+
 size_t cs_table_rows(const cs_table *table); /* full rows so far */
 
 /* The number of cells must be a multiple of the columns (assertion). In the aligned form a last

@@ -145,13 +145,19 @@ static void taint(const runner *r, const cs_row *row, cs_text *out)
 static void announce(runner *r, const active_run *a, const cs_row *row)
 {
     const cs_job *job = &r->plan->job[a->job];
-    char limits[160], spent[32], answer[80] = "";
+    char limits[160], spent[32], answer[128] = "";
     cs_limits_text(&job->limits, limits, sizeof limits);
     cs_duration_text(cs_clock_s() - a->started_s, spent, sizeof spent);
     const double acc = cs_row_get_number(row, "acc_test_mean");
-    if (!isnan(acc))
-        snprintf(answer, sizeof answer, ", test accuracy %.2f %%, %.4g fps, %.4g DSP", 100.0 * acc,
-                 cs_row_get_number(row, "fps"), cs_row_get_number(row, "dsp"));
+    if (!isnan(acc)) {
+        const double dsp = cs_row_get_number(row, "dsp"), edp = cs_row_get_number(row, "edp_js");
+        size_t n = (size_t)snprintf(answer, sizeof answer, ", test accuracy %.2f %%, %.4g fps",
+                                    100.0 * acc, cs_row_get_number(row, "fps"));
+        if (!isnan(dsp))
+            n += (size_t)snprintf(answer + n, sizeof answer - n, ", %.4g DSP", dsp);
+        if (!isnan(edp))
+            snprintf(answer + n, sizeof answer - n, ", EDP %.4g uJ s", 1e6 * edp);
+    }
     cs_progress_say(&r->progress, "[%zu/%zu] %s %s seed %llu (%s): %s%s, %s", r->progress.done,
                     r->progress.total, job->run_id, job->method->name,
                     (unsigned long long)job->seed, limits, cs_row_get(row, "status"), answer,

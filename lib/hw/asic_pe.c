@@ -283,19 +283,15 @@ static int32_t ceil_div(int32_t a, int32_t b)
     return (a + b - 1) / b;
 }
 
-static int32_t at_most(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
+/* Most quotients are known without a division. */
 void asic_pe_bounds_set(const pe_unit *unit, const int32_t extent[PE_LOOPS], pe_bounds *out)
 {
     for (size_t i = 0; i < PE_LOOPS; i++) {
-        const int32_t side = at_most(unit->spatial[i], extent[i]);
-        const int32_t passes = ceil_div(extent[i], side);
-        const int32_t held = at_most(unit->tile[i], passes);
+        const int32_t whole_side = unit->spatial[i], tile = unit->tile[i];
+        const int32_t side = whole_side < extent[i] ? whole_side : extent[i];
+        const int32_t passes = side == 1 ? extent[i] : ceil_div(extent[i], side);
         out->spatial[i] = side;
-        out->loop[PE_BUFFER][i] = held;
-        out->loop[PE_DRAM][i] = ceil_div(passes, held);
+        out->loop[PE_BUFFER][i] = tile < passes ? tile : passes;
+        out->loop[PE_DRAM][i] = tile < passes ? ceil_div(passes, tile) : 1;
     }
 }

@@ -10,6 +10,7 @@
 #define CS_HW_ASIC_PE_H
 
 #include "cosearch/hw.h"
+#include "cosearch/loopnest.h"
 
 /* Loops of a convolution. The batch is 1; its place in an order matters in the published model. */
 enum {
@@ -111,6 +112,26 @@ void asic_pe_published_units(const pe_platform *, const cs_conv *conv, size_t n,
 void asic_pe_published_report(const pe_platform *, const cs_conv *conv, size_t n,
                               const uint16_t *choice, const cs_limits *, cs_hw_report *);
 
+/* ---- the corrected model ---- */
+
+/* What a part is built for: the largest of its layers. Zero-initialise. */
+typedef struct pe_need {
+    double buffer_bits;            /* tiles, twice: the next ones arrive meanwhile */
+    double operand_bits, sum_bits; /* widths */
+} pe_need;
+void asic_pe_nest_need(const cs_conv *, const pe_bounds *, pe_need *need); /* raises it */
+/* The part as it is built: the PEs that the array has, a buffer for the largest tiles, registers
+ * for one weight, input and sum. */
+void asic_pe_nest_arch(const pe_unit *, const pe_need *, cs_nest_arch *out);
+/* One convolution, all its groups, on a part that was built for it. */
+void asic_pe_nest_cost(const pe_unit *, const cs_conv *, const pe_bounds *, const cs_nest_arch *,
+                       cs_nest_cost *out);
+
+/* Report of a list of convolutions through loop nests. `pipelined`: the parts work on different
+ * images at the same time; otherwise one after the other, as published. Limits may be NULL. */
+void asic_pe_nest_report(const pe_platform *, bool pipelined, const cs_conv *conv, size_t n,
+                         const uint16_t *choice, const cs_limits *, cs_hw_report *);
+
 /* ---- what the reports of both models share ---- */
 
 /* Begins a report: chunks and an empty total. cycles_per_mac is of one PE; dram_bits_per_cycle is
@@ -121,8 +142,10 @@ void asic_pe_report_begin(const pe_unit unit[PE_PARTS], double cycles_per_mac,
 void asic_pe_report_layer(const cs_conv *, cs_hw_layer_cost *out);
 /* Records what a layer needs of something limited: the bit of CS_VIOLATES_* if it is too much. */
 void asic_pe_need(cs_hw_metrics *total, double need, double available, uint32_t bit);
-/* Sums the layers into chunks and metrics. The parts work one after the other, as published. The
- * caller has set n_layers, energies and cycles of the layers, area. */
-void asic_pe_report_end(const cs_limits *, cs_hw_report *);
+/* Sums the layers into chunks and metrics. The caller has set n_layers, cycles and energies of the
+ * layers but for the static one, and the area. The latency is that of all layers one after the
+ * other; the interval is the same, or, pipelined, the slower part or the traffic of both over the
+ * off-chip bandwidth. Static power burns for one interval per image. */
+void asic_pe_report_end(double static_w, bool pipelined, const cs_limits *, cs_hw_report *);
 
 #endif

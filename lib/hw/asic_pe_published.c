@@ -251,5 +251,5 @@ void asic_pe_published_report(const pe_platform *p, const cs_conv *conv, size_t 
         cost_layer(p, &unit[conv[i].depthwise], &conv[i], &report->layer[i], &report->total);
     }
     report->n_layers = n;
-    asic_pe_report_end(limits, report);
+    asic_pe_report_end(0.0, false, limits, report);
 }

@@ -45,9 +45,29 @@ void asic_pe_need(cs_hw_metrics *total, double need, double available, uint32_t 
         total->violated |= bit;
 }
 
-void asic_pe_report_end(const cs_limits *limits, cs_hw_report *report)
+/* Cycles between two images, and what sets them. */
+static void set_interval(bool pipelined, double cycles, cs_hw_report *report)
 {
     static const char *const bottleneck[PE_PARTS] = {"std", "dw"};
+    const cs_hw_chunk_cost *slowest = &report->chunk[PE_STANDARD];
+    double dram_bits = 0.0;
+    for (size_t part = 0; part < report->n_chunks; part++) {
+        dram_bits += report->chunk[part].dram_bits;
+        if (report->chunk[part].cycles > slowest->cycles)
+            slowest = &report->chunk[part];
+    }
+    const double dram = dram_bits / report->dram_bits_per_cycle;
+    report->bottleneck = bottleneck[slowest - report->chunk];
+    report->interval_cycles = pipelined ? slowest->cycles : cycles;
+    if (pipelined && dram > slowest->cycles) {
+        report->bottleneck = "dram";
+        report->interval_cycles = dram;
+    }
+}
+
+void asic_pe_report_end(double static_w, bool pipelined, const cs_limits *limits,
+                        cs_hw_report *report)
+{
     cs_hw_metrics *total = &report->total;
     double cycles = 0.0, energy = 0.0, busy = 0.0;
     for (size_t i = 0; i < report->n_layers; i++) {
@@ -56,22 +76,22 @@ void asic_pe_report_end(const cs_limits *limits, cs_hw_report *report)
         c->layers++;
         c->cycles += l->cycles;
         c->dram_bits += l->dram_bits;
+        cycles += l->cycles;
         busy += (double)l->macs / c->macs_per_cycle;
+    }
+    set_interval(pipelined, cycles, report);
+    const double static_j = static_w * report->interval_cycles / (PE_CLOCK_HZ * cycles);
+    for (size_t i = 0; i < report->n_layers; i++) {
+        cs_hw_layer_cost *l = &report->layer[i];
+        l->energy_j[CS_HW_STATIC] = static_j * l->cycles;
         for (size_t level = 0; level < CS_HW_LEVELS; level++)
             energy += l->energy_j[level];
     }
-    report->bottleneck = bottleneck[PE_STANDARD];
-    for (size_t part = 0; part < report->n_chunks; part++) {
-        cycles += report->chunk[part].cycles;
-        if (report->chunk[part].cycles > report->chunk[PE_STANDARD].cycles)
-            report->bottleneck = bottleneck[part];
-    }
-    report->interval_cycles = cycles;
-    total->latency_s = cycles / PE_CLOCK_HZ;
-    total->fps = PE_CLOCK_HZ / cycles;
+    total->latency_s = fmax(cycles, report->interval_cycles) / PE_CLOCK_HZ;
+    total->fps = PE_CLOCK_HZ / report->interval_cycles;
     total->energy_j = energy;
     total->edp_js = energy * total->latency_s;
-    total->utilization = busy / cycles;
+    total->utilization = busy / (report->interval_cycles * (double)report->n_chunks);
     if (limits)
         total->violated |= cs_limits_violated(limits, total);
 }

@@ -75,6 +75,70 @@ static double solve(void *context)
     return 1.0;
 }
 
+/* The example network on accelerators drawn uniformly: their rate depends on the loops they have.
+ */
+enum { DRAWN = 64 };
+
+typedef struct drawn_state {
+    cs_space *space;
+    cs_net net;
+    cs_design accelerator[DRAWN];
+    cs_hw_report report;
+    cs_status status;
+} drawn_state;
+
+static drawn_state *drawn_new(const char *hw)
+{
+    drawn_state *s = calloc(1, sizeof *s);
+    cs_design network;
+    cs_rng rng;
+    cs_error err = {""};
+    if (!s)
+        return NULL;
+    cs_rng_seed(&rng, 1);
+    if (cs_space_new("fbnet:cifar", hw, 10, &s->space, &err) != CS_OK ||
+        cs_design_parse_network(s->space, "fbnet:cifar||" EXAMPLE_NET, &network, &err) != CS_OK ||
+        cs_space_network(s->space, &network, &s->net) != CS_OK) {
+        fprintf(stderr, "bench hw: %s\n", err.text);
+        cs_space_free(s->space);
+        free(s);
+        return NULL;
+    }
+    for (size_t i = 0; i < DRAWN; i++)
+        cs_space_sample(s->space, &rng, &s->accelerator[i]);
+    return s;
+}
+
+static double evaluate_drawn(void *context)
+{
+    drawn_state *s = context;
+    const cs_hw_model *hw = cs_space_hw_model(s->space);
+    size_t first, last;
+    cs_space_group(s->space, CS_GROUP_ACCELERATOR, &first, &last);
+    for (int i = 0; i < 10 * DRAWN && s->status == CS_OK; i++)
+        s->status = hw->evaluate(cs_space_hw_context(s->space), &s->net,
+                                 &s->accelerator[i % DRAWN].choice[first], NULL, &s->report);
+    return 10.0 * DRAWN;
+}
+
+static void measure_drawn(const char *name, const char *hw)
+{
+    drawn_state *s = drawn_new(hw);
+    if (!s)
+        return;
+    char note[96];
+    evaluate_drawn(s);
+    snprintf(note, sizeof note, "%zu layers, %d drawn accelerators, energy per level reported",
+             s->report.n_layers, DRAWN);
+    const micro_case c = {"hw", name, 1, "networks_per_s", note};
+    if (s->status == CS_OK)
+        micro_measure(&c, evaluate_drawn, s, 5, 0.3);
+    if (s->status != CS_OK)
+        fprintf(stderr, "bench hw: %s: %s\n", name, cs_status_text(s->status));
+    cs_space_free(s->space);
+    free(s);
+}
+
 static void measure(const char *name, const char *hw, micro_work work, const char *unit)
 {
     bench_state *s = state_new(hw);
@@ -101,6 +165,8 @@ void bench_hw(void)
     measure("fpga_chunk_published_networks_per_s", "fpga-chunk-published", evaluate,
             "networks_per_s");
     measure("fpga_chunk_networks_per_s", "fpga-chunk", evaluate, "networks_per_s");
+    measure_drawn("asic_pe_networks_per_s", "asic-pe");
+    measure_drawn("asic_pe_published_networks_per_s", "asic-pe-published");
     measure("exact_solver_ms", "fpga-chunk-published", solve, "ms");
     measure("exact_solver_free_ms", "fpga-chunk-published:free", solve, "ms");
     measure("exact_solver_corrected_ms", "fpga-chunk", solve, "ms");
