@@ -138,6 +138,7 @@ static const cs_option options[] = {
     {"seed", 0, "N", "seed of --acc, as the seed of a run (default 0)", NULL},
     {"layers", 0, NULL, "cost of every layer", NULL},
     {"chunks", 0, NULL, "cost of every sub-accelerator", NULL},
+    {"breakdown", 0, NULL, "energy by level, every sub-accelerator and layer", NULL},
     {"csv", 0, NULL, "comma-separated values: one row per design, layer or chunk", NULL},
     {NULL, 0, NULL, NULL, NULL}};
 

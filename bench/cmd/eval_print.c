@@ -21,20 +21,27 @@ static const cs_table_column cost_columns[] = {
     {"acc_wall_s", true},   {"design", false}};
 
 static const cs_table_column layer_columns[] = {
-    {"design_hash", false}, {"layer", true},    {"block", false}, {"type", false},
-    {"kernel", true},       {"stride", true},   {"groups", true}, {"cin", true},
-    {"cout", true},         {"out_size", true}, {"bits", true},   {"chunk", false},
-    {"macs", true},         {"cycles", true},   {"share", true},  {"dram_bits", true}};
+    {"design_hash", false}, {"layer", true},    {"block", false},   {"type", false},
+    {"kernel", true},       {"stride", true},   {"groups", true},   {"cin", true},
+    {"cout", true},         {"out_size", true}, {"bits", true},     {"chunk", false},
+    {"macs", true},         {"cycles", true},   {"share", true},    {"dram_bits", true},
+    {"energy_uj", true},    {"mac_uj", true},   {"rf_uj", true},    {"array_uj", true},
+    {"glb_uj", true},       {"dram_uj", true},  {"static_uj", true}};
 
 static const cs_table_column chunk_columns[] = {
-    {"design_hash", false}, {"chunk", false}, {"layers", true}, {"cycles", true},
-    {"busy", true},         {"dsp", true},    {"bram", true},   {"dram_bits", true}};
+    {"design_hash", false}, {"chunk", false},    {"layers", true},
+    {"cycles", true},       {"busy", true},      {"dsp", true},
+    {"bram", true},         {"dram_bits", true}, {"energy_uj", true}};
+
+/* Energy by where it goes, in the order of CS_HW_MAC and so on. */
+static const cs_table_column level_columns[] = {
+    {"design_hash", false}, {"energy", false}, {"uj", true}, {"share", true}, {"where", false}};
 
 #define LENGTH(array) (sizeof array / sizeof *array)
 
 struct eval_output {
     const cs_limits *limits;
-    bool layers, chunks, quiet;
+    bool layers, chunks, levels, quiet;
     size_t designs;
     cs_table *csv; /* NULL: the aligned form */
 };
@@ -51,8 +58,10 @@ cs_status eval_output_new(const cs_args *args, const cs_limits *limits, eval_out
     if (!o)
         return memory_failure(err);
     o->limits = limits;
-    o->layers = cs_args_has(args, "layers");
-    o->chunks = cs_args_has(args, "chunks");
+    const bool all = cs_args_has(args, "breakdown");
+    o->levels = all;
+    o->layers = all || cs_args_has(args, "layers");
+    o->chunks = cs_args_has(args, "chunks") || (all && !cs_args_has(args, "csv"));
     if (cs_args_has(args, "csv")) {
         if (o->layers)
             o->csv = cs_table_new(layer_columns, LENGTH(layer_columns));
@@ -151,6 +160,14 @@ static void add_block(cs_table *t, int16_t block)
         cs_table_textf(t, "%d", block + 1);
 }
 
+static double layer_energy(const cs_hw_layer_cost *l)
+{
+    double energy = 0.0;
+    for (size_t level = 0; level < CS_HW_LEVELS; level++)
+        energy += l->energy_j[level];
+    return energy;
+}
+
 static void add_layers(cs_table *t, const eval_result *r, bool with_hash)
 {
     double sum = 0.0;
@@ -172,6 +189,30 @@ static void add_layers(cs_table *t, const eval_result *r, bool with_hash)
         cs_table_double(t, l->cycles, 0);
         cs_table_double(t, l->cycles / sum, 3);
         cs_table_double(t, l->dram_bits, 0);
+        cs_table_double(t, 1e6 * layer_energy(l), 3);
+        for (size_t level = 0; level < CS_HW_LEVELS; level++)
+            cs_table_double(t, 1e6 * l->energy_j[level], 3);
+    }
+}
+
+static void add_levels(cs_table *t, const eval_result *r, bool with_hash)
+{
+    static const char *const where[CS_HW_LEVELS] = {
+        "multiply-accumulates",      "registers at the multipliers",
+        "wires between multipliers", "on-chip buffers",
+        "off-chip memory",           "leakage and clock"};
+    for (size_t level = 0; level < CS_HW_LEVELS; level++) {
+        double energy = 0.0;
+        for (size_t i = 0; i < r->report.n_layers; i++)
+            energy += r->report.layer[i].energy_j[level];
+        if (isnan(energy))
+            continue;
+        if (with_hash)
+            add_hash(t, r);
+        cs_table_text(t, cs_hw_level_names[level]);
+        cs_table_double(t, 1e6 * energy, 3);
+        cs_table_double(t, energy / r->report.total.energy_j, 3);
+        cs_table_text(t, where[level]);
     }
 }
 
@@ -179,6 +220,9 @@ static void add_chunks(cs_table *t, const eval_result *r, bool with_hash)
 {
     for (size_t i = 0; i < r->report.n_chunks; i++) {
         const cs_hw_chunk_cost *c = &r->report.chunk[i];
+        double energy = 0.0;
+        for (size_t k = 0; k < r->report.n_layers; k++)
+            energy += r->report.layer[k].chunk == i ? layer_energy(&r->report.layer[k]) : 0.0;
         if (with_hash)
             add_hash(t, r);
         cs_table_text(t, c->name);
@@ -188,6 +232,7 @@ static void add_chunks(cs_table *t, const eval_result *r, bool with_hash)
         cs_table_double(t, c->dsp, 2);
         cs_table_double(t, c->bram, 2);
         cs_table_double(t, c->dram_bits, 0);
+        cs_table_double(t, 1e6 * energy, 3);
     }
 }
 
@@ -288,6 +333,8 @@ static cs_status print_design(const eval_output *o, const eval_result *r, cs_err
     if (r->trained)
         printf("\naccuracy  %.2f %%  %s\n          %.2f GMAC, %.1f s\n", 100.0 * r->accuracy.acc,
                r->accuracy_label, 1e-9 * (double)r->accuracy.macs, r->accuracy.wall_s);
+    if (o->levels && isfinite(r->report.total.energy_j))
+        CS_TRY(print_breakdown(r, level_columns, LENGTH(level_columns), add_levels, err));
     if (o->chunks)
         CS_TRY(print_breakdown(r, chunk_columns, LENGTH(chunk_columns), add_chunks, err));
     if (o->layers)

@@ -11,6 +11,17 @@ published="fbnet:micro|asic-pe-published|$net|$std:3 std_dram=1:2:3:1:2:3 $dw:5 
 expect_exit "listed with its paper" 0 zhang2020dna $COSEARCH list hw asic-pe
 expect_exit "energy, EDP and area, no slices" 0 "uJ s" $COSEARCH eval "$nest"
 check "quantities it does not have are not shown" sh -c "! $COSEARCH eval '$nest' --chunks | grep -q 'DSP\|dsp\|BRAM'"
+$COSEARCH eval "$nest" --breakdown >"$TEST_DIR/breakdown.txt"
+check "energy by level, part and layer" sh -c "grep -q '^dram .*off-chip memory' $TEST_DIR/breakdown.txt &&
+    grep -q '^std  ' $TEST_DIR/breakdown.txt && grep -q '^ *13  classifier' $TEST_DIR/breakdown.txt"
+$COSEARCH eval "$nest" --csv >"$TEST_DIR/whole.csv"
+$COSEARCH eval "$nest" --csv --breakdown >"$TEST_DIR/layers.csv"
+# the energies of the layers add up to that of the design, and their levels to theirs
+check "energies add up" awk -F, 'FNR == 1 { n++; for (i = 1; i <= NF; i++) at[n, $i] = i; next }
+    n == 1 { whole = 1e6 * $at[1, "energy_j"] }
+    n == 2 { e = $at[2, "energy_uj"]; sum += e
+             for (i = at[2, "mac_uj"]; i <= NF; i++) e -= $i; if (e * e > 1e-12) bad = 1 }
+    END { d = sum / whole - 1; exit bad || d * d > 1e-12 || whole <= 0 }' "$TEST_DIR/whole.csv" "$TEST_DIR/layers.csv"
 expect_exit "the authors' model" 0 "asic-pe-published version 1" $COSEARCH eval "$published"
 expect_exit "on the larger budget" 0 "asic-pe:900 version 1" $COSEARCH eval "$nest" --hw asic-pe:900
 expect_exit "pipelined" 0 "asic-pe:pipelined version 1" $COSEARCH eval "$nest" --hw asic-pe:pipelined

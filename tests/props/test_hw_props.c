@@ -338,3 +338,80 @@ Test(hw_props, evaluation_is_pure)
     free(a);
     free(b);
 }
+
+/* A quantity is a finite number that is not negative, or absent in every design of the model. */
+static void check_quantity(const char *model, const char *what, double value, bool absent)
+{
+    if (absent)
+        cr_assert(isnan(value), "%s: %s is %g, but NaN in the first design", model, what, value);
+    else
+        cr_assert(isfinite(value) && value >= 0.0, "%s: %s is %g", model, what, value);
+}
+
+static void check_report(const char *model, const cs_hw_report *r, const cs_hw_report *first)
+{
+#define CHECK(field) check_quantity(model, #field, r->field, isnan(first->field))
+    CHECK(total.dsp);
+    CHECK(total.bram);
+    CHECK(total.fps);
+    CHECK(total.latency_s);
+    CHECK(total.energy_j);
+    CHECK(total.edp_js);
+    CHECK(total.area_mm2);
+    CHECK(total.utilization);
+    CHECK(total.overflow);
+    CHECK(interval_cycles);
+#undef CHECK
+    cr_assert(r->total.fps > 0 && r->total.latency_s > 0 && r->total.utilization <= 1 + 1e-12);
+    for (size_t k = 0; k < r->n_layers; k++) {
+        const cs_hw_layer_cost *l = &r->layer[k];
+        cr_assert(isfinite(l->cycles) && l->cycles > 0 && l->chunk < r->n_chunks);
+        check_quantity(model, "dram_bits", l->dram_bits, isnan(first->layer[0].dram_bits));
+        for (size_t level = 0; level < CS_HW_LEVELS; level++)
+            check_quantity(model, cs_hw_level_names[level], l->energy_j[level],
+                           isnan(first->layer[0].energy_j[level]));
+    }
+}
+
+/* Random designs of every model: numbers that are numbers, and every broken limit has its bit and
+ * no other, those of the accelerator itself with and without limits. COSEARCH_DESIGNS=1000000 asks
+ * for that many per model instead of a few thousand. */
+Test(hw_props, random_designs_are_numbers_and_name_what_they_break)
+{
+    const char *asked = getenv("COSEARCH_DESIGNS");
+    const long designs = asked ? strtol(asked, NULL, 10) : 1500;
+    const uint32_t capacities = CS_VIOLATES_BUFFER | CS_VIOLATES_REGISTERS | CS_VIOLATES_PES;
+    cs_hw_report *r = malloc(sizeof *r), *first = malloc(sizeof *first);
+    cr_assert(r && first);
+    for (size_t m = 0; cs_hw_models[m]; m++) {
+        const char *name = cs_hw_models[m]->name;
+        for (size_t s = 0; cs_net_spaces[s]; s++) {
+            cs_space *space = test_space(cs_net_spaces[s]->name, name);
+            cs_rng rng;
+            cs_limits limits = CS_LIMITS_NONE;
+            cs_rng_seed(&rng, 31);
+            for (long i = 0; i < designs / 3 + 1; i++) {
+                cs_design d;
+                cs_space_sample(space, &rng, &d);
+                cr_assert_eq(cs_space_cost(space, &d, i ? &limits : NULL, r), CS_OK);
+                if (i == 0)
+                    *first = *r;
+                check_report(name, r, first);
+                const uint32_t broken = r->total.violated;
+                cr_assert_eq((broken & capacities) != 0, r->total.overflow > 1.0);
+                cr_assert_eq(broken & ~capacities, i ? cs_limits_violated(&limits, &r->total) : 0);
+                /* the next design meets this one as its limits */
+                limits = (cs_limits){.dsp_max = isnan(r->total.dsp) ? INFINITY : r->total.dsp,
+                                     .bram_max = isnan(r->total.bram) ? INFINITY : r->total.bram,
+                                     .fps_min = r->total.fps,
+                                     .edp_max_js = r->total.edp_js,
+                                     .latency_max_s = r->total.latency_s,
+                                     .energy_max_j = r->total.energy_j,
+                                     .area_max_mm2 = r->total.area_mm2};
+            }
+            cs_space_free(space);
+        }
+    }
+    free(r);
+    free(first);
+}
