@@ -114,11 +114,11 @@ typedef struct cs_nest_map_level {
 } cs_nest_map_level;
 
 /* The product of a dimension's bounds must reach its extent and may exceed it: the excess counts in
- * cycles (fixed trip counts), while tiles and traffic are cut to the real size on average: of the
- * bounds of a dimension, inner to outer, the one at which the product first reaches the extent
- * counts as the fraction that makes it equal, and those outside as 1. That is exact for every
- * total of weights and outputs; for inputs, where a cut tile overlaps its predecessor less, it is
- * exact unless such a tile meets another loop's turn. */
+ * cycles (fixed trip counts) but moves nothing. Weights and outputs: every total is that of a walk
+ * over all iterations in which tiles are cut to the layer and an iteration without real work is
+ * left out; a tile that comes back after such an iteration may be loaded again. Inputs: cut tiles
+ * are spread evenly over the iterations, which is the same but where a cut tile meets the turn of
+ * another loop. */
 typedef struct cs_nest_mapping {
     cs_nest_map_level level[CS_NEST_LEVELS];
 } cs_nest_mapping;

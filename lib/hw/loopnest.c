@@ -21,22 +21,43 @@ static inline double excess(double a, double b)
 
 /* ---- accesses ---- */
 
-/* What the accesses are counted from. */
+/* What the accesses are counted from; index n_levels is the multipliers. */
 typedef struct spread_out {
-    double instances[CS_NEST_LEVELS + 1]; /* with work; [n_levels]: multipliers              */
-    double outputs[CS_NEST_LEVELS + 1];   /* that differ, per instance                       */
-    bool finished[CS_NEST_LEVELS];        /* outputs arrive once each: no partial sum returns */
+    double active[CS_NEST_LEVELS + 1];             /* instances with work, on average        */
+    double copies[CS_TENSORS][CS_NEST_LEVELS + 1]; /* tiles of a tensor in all instances     */
+    double outputs[CS_NEST_LEVELS + 1];            /* that differ, per instance              */
+    double first[CS_NEST_LEVELS + 1];              /* outputs seen first, by all instances */
+    bool finished[CS_NEST_LEVELS];                 /* outputs arrive once each: no partial
+                                                      sum returns                            */
 } spread_out;
 
 static void count_instances(const loopnest *nest, spread_out *s)
 {
-    s->instances[0] = 1.0;
-    s->outputs[0] = cs_nest_words(nest->layer, CS_TENSOR_O);
+    const double outputs = cs_nest_words(nest->layer, CS_TENSOR_O);
+    s->active[0] = s->copies[CS_TENSOR_W][0] = s->copies[CS_TENSOR_I][0] =
+        s->copies[CS_TENSOR_O][0] = 1.0;
+    s->outputs[0] = s->first[0] = outputs;
     for (int l = 0; l < nest->n_levels; l++) {
-        s->instances[l + 1] = s->instances[l] * nest->fan[l].all;
-        s->outputs[l + 1] = s->outputs[l] / nest->fan[l].distinct[CS_TENSOR_O];
+        const loopnest_fan *fan = &nest->fan[l];
+        s->active[l + 1] = s->active[l] * fan->active;
+        for (int t = 0; t < CS_TENSORS; t++)
+            s->copies[t][l + 1] = s->copies[t][l] * fan->copies[t];
+        s->outputs[l + 1] = s->outputs[l] / fan->distinct[CS_TENSOR_O];
+        s->first[l + 1] = nest->perfect ? s->copies[CS_TENSOR_O][l + 1] * s->outputs[l + 1]
+                                        : loopnest_first(nest, l + 1);
         s->finished[l] = true;
     }
+}
+
+/* Words of a tensor on their way to the instances of `child`, at level `at` between its parent and
+ * the child: what the instances of that level hand down, copies being made below it. */
+static double passing(const loopnest *nest, const spread_out *s, int at, int child, int tensor,
+                      double moved)
+{
+    if (!nest->perfect && tensor != CS_TENSOR_I)
+        return loopnest_total(nest, child, at, tensor);
+    return s->copies[tensor][at] * moved *
+           (at < child ? loopnest_distinct(nest, at, child - 1, tensor) : 1.0);
 }
 
 /* Marks the levels to which partial sums return. */
@@ -45,9 +66,9 @@ static void find_finished(const loopnest *nest, spread_out *s)
     int parent = 0;
     for (int l = 1; l <= nest->n_levels; l++)
         if (l == nest->n_levels || nest->mapping->level[l].keep & CS_KEEP_O) {
-            const double sent = loopnest_distinct(nest, parent, l - 1, CS_TENSOR_O) *
-                                loopnest_moved(nest, l, CS_TENSOR_O, false);
-            s->finished[parent] = !(excess(sent, s->outputs[parent]) > 0.0);
+            const double moved = loopnest_moved(nest, l, CS_TENSOR_O, false);
+            const double sent = passing(nest, s, parent, l, CS_TENSOR_O, moved);
+            s->finished[parent] = !(excess(sent, s->first[parent]) > 0.0);
             parent = l;
         }
 }
@@ -58,51 +79,55 @@ static void count_hops(const loopnest *nest, const spread_out *s, int parent, in
                        double sent, double moved, cs_nest_cost *out)
 {
     for (int l = parent; l < child; l++) {
-        if (!(nest->fan[l].all > 1.0))
+        if (!(nest->fan[l].active > 1.0))
             continue;
-        const double arrive =
-            s->instances[l + 1] * moved *
-            (l + 1 < child ? loopnest_distinct(nest, l + 1, child - 1, tensor) : 1.0);
+        const double arrive = passing(nest, s, l + 1, child, tensor, moved);
         out->flow[l][tensor].hops += excess(arrive, sent);
         sent = arrive;
     }
 }
 
-/* Traffic of a tensor between a level and the next one that keeps it. */
+/* Neighbours hand inputs on: fewer are sent, the rest is read from registers beside. */
+static double forward(const loopnest *nest, const cs_nest_arch *arch, const spread_out *s,
+                      int parent, int child, double sent, cs_nest_cost *out)
+{
+    const bool timeloop = arch->halo == CS_NEST_HALO_TIMELOOP;
+    const double joined =
+        s->copies[CS_TENSOR_I][parent] * loopnest_forwarded(nest, parent, child, timeloop);
+    if (!(joined < sent)) /* NaN: nothing to forward */
+        return sent;
+    out->flow[child][CS_TENSOR_I].reads += sent - joined;
+    out->flow[child - 1][CS_TENSOR_I].hops += sent - joined;
+    return joined;
+}
+
+/* Traffic of a tensor between a level and the next one that keeps it, or the multipliers. */
 static void count_pair(const loopnest *nest, const cs_nest_arch *arch, spread_out *s, int parent,
                        int child, int tensor, cs_nest_cost *out)
 {
-    const bool timeloop = arch->halo == CS_NEST_HALO_TIMELOOP;
-    const double moved = loopnest_moved(nest, child, tensor, timeloop);
-    const double distinct = loopnest_distinct(nest, parent, child - 1, tensor);
-    double sent = s->instances[parent] * distinct * moved;
+    const double moved = loopnest_moved(nest, child, tensor, arch->halo == CS_NEST_HALO_TIMELOOP);
+    double sent = passing(nest, s, parent, child, tensor, moved);
+    const double arrive = passing(nest, s, child, child, tensor, moved);
     cs_nest_flow *above = &out->flow[parent][tensor];
     cs_nest_flow *below = child < nest->n_levels ? &out->flow[child][tensor] : NULL;
     count_hops(nest, s, parent, child, tensor, sent, moved, out);
     if (tensor == CS_TENSOR_O) {
-        const double again = excess(sent, s->instances[parent] * s->outputs[parent]);
+        const double again = excess(sent, s->first[parent]);
         above->updates = sent;
         above->reads += again;
         s->finished[parent] = !(again > 0.0);
         if (below) {
-            below->fills = s->instances[child] * excess(moved, s->outputs[child]);
+            below->fills = excess(arrive, s->first[child]);
             if (arch->drain_reads)
-                below->reads += s->instances[child] * moved;
+                below->reads += arrive;
         }
         return;
     }
-    if (tensor == CS_TENSOR_I && arch->forward_inputs && below && distinct > 1.0) {
-        const double joined =
-            s->instances[parent] * loopnest_forwarded(nest, parent, child, timeloop);
-        if (joined < sent) { /* false if NaN: nothing to forward */
-            below->reads += sent - joined;
-            out->flow[child - 1][tensor].hops += sent - joined;
-            sent = joined;
-        }
-    }
+    if (tensor == CS_TENSOR_I && arch->forward_inputs && below)
+        sent = forward(nest, arch, s, parent, child, sent, out);
     above->reads += sent;
     if (below)
-        below->fills = s->instances[child] * moved;
+        below->fills = arrive;
 }
 
 static void count_accesses(const loopnest *nest, const cs_nest_arch *arch, spread_out *s,
@@ -145,9 +170,9 @@ static void count_level(const loopnest *nest, const cs_nest_arch *arch, const sp
         if (nest->mapping->level[l].keep >> t & 1)
             f->tile_words = loopnest_tile_words(nest, l, t);
     }
-    out->instances[l] = s->instances[l];
-    const double reading = round_up(read / (s->instances[l] * level->read_bits_per_cycle));
-    const double writing = round_up(written / (s->instances[l] * level->write_bits_per_cycle));
+    out->instances[l] = s->active[l];
+    const double reading = round_up(read / (s->active[l] * level->read_bits_per_cycle));
+    const double writing = round_up(written / (s->active[l] * level->write_bits_per_cycle));
     out->level_cycles[l] = reading > writing ? reading : writing;
 }
 
@@ -320,7 +345,7 @@ cs_status cs_nest_evaluate(const cs_nest_layer *layer, const cs_nest_arch *arch,
     }
     count_instances(&nest, &s);
     out->macs = cs_nest_macs(layer);
-    out->units = s.instances[nest.n_levels];
+    out->units = s.active[nest.n_levels];
     out->units_all = cs_nest_units(arch);
     count_accesses(&nest, arch, &s, out);
     for (int l = 0; l < nest.n_levels; l++) {

@@ -23,14 +23,23 @@ const uint8_t loopnest_relevant[CS_TENSORS] = {
 
 /* ---- preparation ---- */
 
-/* Extent reached by a loop of a dimension, and the loop's effective bound. */
-static inline double extend(uint32_t *reached, uint32_t extent, uint32_t bound)
+/* How far a loop carries its dimension; see loopnest_loop. */
+typedef struct extension {
+    double bound, trips;
+} extension;
+
+static inline extension extend(uint32_t *reached, uint32_t extent, uint32_t bound)
 {
-    const uint32_t before = *reached;
+    const uint32_t before = *reached, after = before * bound;
     if (before >= extent)
-        return 1.0;
-    *reached = before * bound;
-    return *reached <= extent ? (double)bound : (double)extent / (double)before;
+        return (extension){1.0, 1.0};
+    *reached = after;
+    if (extent % after == 0)
+        return (extension){(double)bound, (double)bound};
+    const double turns = (double)((extent + before - 1) / before);
+    if (after > extent)
+        return (extension){(double)extent / (double)before, turns};
+    return (extension){(double)bound, turns / (double)((extent + after - 1) / after)};
 }
 
 /* Joins a spatial loop to the row of its dimension: contiguous loops make one longer row. */
@@ -50,26 +59,33 @@ static void add_row(loopnest_fan *fan, int dim, double bound, uint32_t step)
     }
 }
 
-static bool spread(const cs_nest_map_level *map, const cs_nest_layer *layer, uint32_t *reached,
-                   loopnest_fan *fan)
+static bool spread(loopnest *nest, int level, uint32_t *reached)
 {
-    *fan = (loopnest_fan){
-        .all = 1.0, .distinct = {1.0, 1.0, 1.0}, .row = {{1.0, 1}, {1.0, 1}, {1.0, 1}, {1.0, 1}}};
+    const cs_nest_map_level *map = &nest->mapping->level[level];
+    loopnest_fan *fan = &nest->fan[level];
+    *fan = (loopnest_fan){.active = 1.0,
+                          .copies = {1.0, 1.0, 1.0},
+                          .distinct = {1.0, 1.0, 1.0},
+                          .row = {{1.0, 1}, {1.0, 1}, {1.0, 1}, {1.0, 1}}};
     for (int i = map->n_spatial - 1; i >= 0; i--) {
         const cs_nest_loop *l = &map->spatial[i];
         if (l->dim >= CS_NEST_DIMS || l->bound == 0)
             return false;
         const uint32_t step = reached[l->dim];
-        const double bound = extend(&reached[l->dim], layer->extent[l->dim], l->bound);
-        fan->all *= bound;
-        if (loopnest_relevant[CS_TENSOR_W] & BIT(l->dim))
-            fan->distinct[CS_TENSOR_W] *= bound;
-        if (loopnest_relevant[CS_TENSOR_O] & BIT(l->dim))
-            fan->distinct[CS_TENSOR_O] *= bound;
-        if (SLIDING & BIT(l->dim))
-            add_row(fan, l->dim, bound, step);
-        else if (loopnest_relevant[CS_TENSOR_I] & BIT(l->dim))
-            fan->distinct[CS_TENSOR_I] *= bound;
+        const extension e = extend(&reached[l->dim], nest->layer->extent[l->dim], l->bound);
+        const bool slides = SLIDING & BIT(l->dim);
+        fan->active *= e.bound;
+        for (int t = 0; t < CS_TENSORS; t++) {
+            const bool relevant = loopnest_relevant[t] & BIT(l->dim);
+            fan->copies[t] *= relevant ? e.bound : e.trips;
+            if (relevant && !(t == CS_TENSOR_I && slides))
+                fan->distinct[t] *= e.bound;
+        }
+        if (slides)
+            add_row(fan, l->dim, e.bound, step);
+        if (e.bound > 1.0)
+            nest->spatial[nest->n_spatial++] =
+                (loopnest_loop){e.bound, e.trips, step, l->bound, l->dim, (uint8_t)level};
     }
     return true;
 }
@@ -83,10 +99,11 @@ static bool iterate(const cs_nest_map_level *map, uint32_t *reached, loopnest *n
         if (l->bound == 1)
             continue;
         const uint32_t step = reached[l->dim];
-        const double bound = extend(&reached[l->dim], nest->layer->extent[l->dim], l->bound);
+        const extension e = extend(&reached[l->dim], nest->layer->extent[l->dim], l->bound);
         nest->padded *= (double)l->bound;
-        if (bound > 1.0)
-            nest->loop[nest->n_loops++] = (loopnest_loop){bound, step, l->dim};
+        if (e.bound > 1.0)
+            nest->loop[nest->n_loops++] =
+                (loopnest_loop){e.bound, e.trips, step, l->bound, l->dim, 0};
     }
     return true;
 }
@@ -104,7 +121,8 @@ cs_nest_verdict loopnest_prepare(const cs_nest_layer *layer, int n_levels,
     nest->layer = layer;
     nest->mapping = mapping;
     nest->n_levels = n_levels;
-    nest->n_loops = 0;
+    nest->n_loops = nest->n_spatial = 0;
+    nest->perfect = true;
     nest->padded = 1.0;
     for (int d = 0; d < CS_NEST_DIMS; d++)
         if (layer->extent[d] == 0 || layer->extent[d] > CS_NEST_EXTENT_MAX) {
@@ -118,19 +136,26 @@ cs_nest_verdict loopnest_prepare(const cs_nest_layer *layer, int n_levels,
     for (int l = n_levels - 1; l >= 0; l--) {
         const cs_nest_map_level *map = &mapping->level[l];
         if (map->n_temporal > CS_NEST_DIMS || map->n_spatial > CS_NEST_DIMS ||
-            !spread(map, layer, reached, &nest->fan[l]) || !iterate(map, reached, nest))
+            !spread(nest, l, reached) || !iterate(map, reached, nest))
             return CS_NEST_MALFORMED;
         nest->outside[l] = nest->n_loops;
         keep_tile(layer, reached, nest->tile[l]);
     }
-    for (int d = 0; d < CS_NEST_DIMS; d++)
+    for (int d = 0; d < CS_NEST_DIMS; d++) {
+        nest->perfect = nest->perfect && reached[d] == layer->extent[d];
         if (reached[d] < layer->extent[d]) {
             *dim = (uint8_t)d;
             return CS_NEST_COVER;
         }
-    nest->suffix[nest->n_loops] = 1.0;
-    for (int i = nest->n_loops - 1; i >= 0; i--)
-        nest->suffix[i] = nest->suffix[i + 1] * nest->loop[i].bound;
+    }
+    for (int t = 0; t < CS_TENSORS; t++) {
+        double product = nest->suffix[t][nest->n_loops] = 1.0;
+        for (int i = nest->n_loops - 1; i >= 0; i--) {
+            const loopnest_loop *l = &nest->loop[i];
+            product *= loopnest_relevant[t] & BIT(l->dim) ? l->bound : l->trips;
+            nest->suffix[t][i] = product;
+        }
+    }
     return CS_NEST_FITS;
 }
 
@@ -170,39 +195,101 @@ static double moved_inputs(const loopnest *nest, int level, double depth, double
     double moved = depth * h * w, back_h = 0.0, back_w = 0.0;
     for (int i = nest->outside[level]; i < nest->n_loops; i++) {
         const loopnest_loop *l = &nest->loop[i];
-        double step_h = 0.0, step_w = 0.0;
+        double step_h = 0.0, step_w = 0.0, turns = l->bound;
         switch (l->dim) {
-        case CS_DIM_K: break;
+        case CS_DIM_K: turns = l->trips; break;
         case CS_DIM_P: step_h = (double)(l->step * nest->layer->stride); break;
         case CS_DIM_R: step_h = (double)l->step; break;
         case CS_DIM_Q: step_w = (double)(l->step * nest->layer->stride); break;
         case CS_DIM_S: step_w = (double)l->step; break;
-        default: return moved * nest->suffix[i]; /* another tile altogether, now and from here on */
+        default:
+            return moved *
+                   nest->suffix[CS_TENSOR_I][i]; /* another tile altogether, now and from here on */
         }
         double overlap = 0.0;
         if (!timeloop_halo || (back_h == 0.0 && back_w == 0.0))
             overlap = depth * shared(h, step_h - back_h) * shared(w, step_w - back_w);
-        moved = l->bound * moved - (l->bound - 1.0) * overlap;
+        moved = turns * moved - (turns - 1.0) * overlap;
         back_h += (l->bound - 1.0) * step_h;
         back_w += (l->bound - 1.0) * step_w;
     }
     return moved;
 }
 
+/* First loop outside a level that moves the tensor's tile. */
+static inline int first_relevant(const loopnest *nest, int level, int tensor)
+{
+    int i = nest->outside[level];
+    while (i < nest->n_loops && !(loopnest_relevant[tensor] & BIT(nest->loop[i].dim)))
+        i++;
+    return i;
+}
+
 double loopnest_moved(const loopnest *nest, int level, int tensor, bool timeloop_halo)
 {
     const uint32_t *t = nest->tile[level];
     if (level == nest->n_levels)
-        return nest->suffix[0];
+        return nest->suffix[tensor][0];
     if (tensor == CS_TENSOR_I)
         return moved_inputs(nest, level, (double)t[CS_DIM_N] * t[CS_DIM_G] * t[CS_DIM_C],
                             rows(nest->layer, t), columns(nest->layer, t), timeloop_halo);
     /* Tiles of weights and outputs are the same or disjoint: everything is loaded again in every
      * iteration from the innermost loop that moves the tile outwards. */
-    int i = nest->outside[level];
-    while (i < nest->n_loops && !(loopnest_relevant[tensor] & BIT(nest->loop[i].dim)))
-        i++;
-    return loopnest_tile_words(nest, level, tensor) * nest->suffix[i];
+    return loopnest_tile_words(nest, level, tensor) *
+           nest->suffix[tensor][first_relevant(nest, level, tensor)];
+}
+
+/* ---- padded nests ---- */
+
+/* Iterations with work of some loops of a dimension, all other loops of it at 0: temporal ones from
+ * `first` on, spatial ones above `level`. From the outermost in: every iteration but the last that
+ * has work runs all inner loops in full. */
+static double turns(const loopnest *nest, int dim, int first, int level)
+{
+    const loopnest_loop *chosen[2 * CS_NEST_LEVELS * CS_NEST_DIMS];
+    int n = 0;
+    double inner = 1.0, count = 0.0;
+    for (int i = first; i < nest->n_loops; i++)
+        if (nest->loop[i].dim == dim)
+            chosen[n++] = &nest->loop[i];
+    for (int i = 0; i < nest->n_spatial; i++)
+        if (nest->spatial[i].dim == dim && nest->spatial[i].level < level) {
+            int at = n++;
+            for (; at > 0 && chosen[at - 1]->step > nest->spatial[i].step; at--)
+                chosen[at] = chosen[at - 1];
+            chosen[at] = &nest->spatial[i];
+        }
+    for (int i = 0; i < n; i++)
+        inner *= (double)chosen[i]->given;
+    uint32_t rest = nest->layer->extent[dim];
+    for (int i = n - 1; i >= 0; i--) {
+        const uint32_t step = chosen[i]->step, given = chosen[i]->given;
+        const uint32_t all = (rest + step - 1) / step, with_work = all < given ? all : given;
+        inner /= (double)given;
+        count += (double)(with_work - 1) * inner;
+        rest -= (with_work - 1) * step;
+    }
+    return count + 1.0;
+}
+
+static double total_from(const loopnest *nest, int first, int source, int tensor)
+{
+    double total = cs_nest_words(nest->layer, tensor);
+    for (int d = 0; d < CS_NEST_DIMS; d++)
+        if (!(loopnest_relevant[tensor] & BIT(d)))
+            total *= turns(nest, d, first, source);
+    return total;
+}
+
+double loopnest_total(const loopnest *nest, int level, int source, int tensor)
+{
+    const int first = level == nest->n_levels ? 0 : first_relevant(nest, level, tensor);
+    return total_from(nest, first, source, tensor);
+}
+
+double loopnest_first(const loopnest *nest, int level)
+{
+    return total_from(nest, nest->n_loops, level, CS_TENSOR_O);
 }
 
 /* ---- spatial offsets ---- */
@@ -276,7 +363,7 @@ static int collect_rows(const loopnest *nest, int first, int last, int pixel, in
             const cs_nest_loop *loop = &map->spatial[i];
             const uint32_t step = reached[loop->dim];
             const double bound =
-                extend(&reached[loop->dim], nest->layer->extent[loop->dim], loop->bound);
+                extend(&reached[loop->dim], nest->layer->extent[loop->dim], loop->bound).bound;
             if (bound > 1.0 && (loop->dim == pixel || loop->dim == kernel))
                 row[n++] =
                     (loopnest_row){bound, loop->dim == pixel ? step * nest->layer->stride : step};
@@ -303,9 +390,9 @@ double loopnest_distinct(const loopnest *nest, int first, int last, int tensor)
 {
     double distinct = 1.0;
     bool sliding = false;
-    while (first < last && !(nest->fan[first].all > 1.0))
+    while (first < last && !(nest->fan[first].active > 1.0))
         first++;
-    while (first < last && !(nest->fan[last].all > 1.0))
+    while (first < last && !(nest->fan[last].active > 1.0))
         last--;
     for (int l = first; l <= last; l++) {
         distinct *= nest->fan[l].distinct[tensor];
