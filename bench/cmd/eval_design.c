@@ -40,21 +40,22 @@ static const cs_hw_model *published_model(const cs_hw_model *model)
     return cs_hw_model_find(name);
 }
 
-/* Throughput of the design under the published model; NaN where it cannot express the design. */
-static double published_fps(const eval_result *result, uint16_t classes)
+/* The design under the published model; NaN where it cannot express the design. */
+static void add_published(eval_result *result, uint16_t classes)
 {
     const cs_hw_model *model = published_model(cs_space_hw_model(result->space));
     cs_space *space;
     cs_hw_report report;
-    double fps = (double)NAN;
+    result->published_fps = result->published_edp_js = (double)NAN;
     if (!model || cs_space_new(cs_space_net_space(result->space)->name, model->name, classes,
                                &space, NULL) != CS_OK)
-        return fps;
+        return;
     if (cs_space_check(space, &result->design, NULL) == CS_OK &&
-        cs_space_cost(space, &result->design, NULL, &report) == CS_OK)
-        fps = report.total.fps;
+        cs_space_cost(space, &result->design, NULL, &report) == CS_OK) {
+        result->published_fps = report.total.fps;
+        result->published_edp_js = report.total.edp_js;
+    }
     cs_space_free(space);
-    return fps;
 }
 
 static cs_status solve(const eval_request *request, const char *text, eval_result *out,
@@ -102,7 +103,7 @@ cs_status eval_design(const eval_request *request, const char *text, eval_result
         CS_TRY(given_cost(out->space, text, &request->limits, &out->design, &out->report, err));
     CS_TRY(cs_design_format(out->space, &out->design, out->text, sizeof out->text));
     out->hash = cs_design_hash(out->space, &out->design);
-    out->published_fps = published_fps(out, classes);
+    add_published(out, classes);
     CS_TRY(cs_space_network(out->space, &out->design, &out->net));
     if (!request->trainer)
         return CS_OK;

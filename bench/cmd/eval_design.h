@@ -21,8 +21,9 @@ typedef struct eval_result {
     uint64_t hash;
     cs_net net;
     cs_hw_report report;
-    double published_fps; /* of the authors' published model; NaN: none, or it is the platform */
-    bool solved;          /* the next three are set                                            */
+    double published_fps, published_edp_js; /* under the authors' published model; NaN: none, or it
+                                               is the platform */
+    bool solved; /* the next three are set                                            */
     cs_solution solution;
     double given_fps; /* of the accelerator in the text; NaN if it names none              */
     bool trained;     /* accuracy is set */

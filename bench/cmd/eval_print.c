@@ -14,11 +14,11 @@ static const cs_table_column cost_columns[] = {
     {"dsp", true},          {"bram", true},          {"fps", true},
     {"latency_s", true},    {"energy_j", true},      {"edp_js", true},
     {"area_mm2", true},     {"utilization", true},   {"interval_cycles", true},
-    {"bottleneck", false},  {"published_fps", true}, {"params_count", true},
-    {"net_mac", true},      {"model_bits", true},    {"bound_fps", true},
-    {"proven", true},       {"given_fps", true},     {"regret_fps", true},
-    {"acc", true},          {"acc_kind", false},     {"acc_mac", true},
-    {"acc_wall_s", true},   {"design", false}};
+    {"bottleneck", false},  {"published_fps", true}, {"published_edp_js", true},
+    {"params_count", true}, {"net_mac", true},       {"model_bits", true},
+    {"bound_fps", true},    {"proven", true},        {"given_fps", true},
+    {"regret_fps", true},   {"acc", true},           {"acc_kind", false},
+    {"acc_mac", true},      {"acc_wall_s", true},    {"design", false}};
 
 static const cs_table_column layer_columns[] = {
     {"design_hash", false}, {"layer", true},    {"block", false},   {"type", false},
@@ -127,6 +127,7 @@ static void add_cost(cs_table *t, const eval_result *r)
         cs_table_double(t, metrics[i], -1);
     cs_table_text(t, r->report.bottleneck);
     cs_table_double(t, r->published_fps, -1);
+    cs_table_double(t, r->published_edp_js, -1);
     cs_table_u64(t, cs_net_params(&r->net));
     cs_table_u64(t, cs_net_macs(&r->net));
     cs_table_u64(t, cs_net_weight_bits(&r->net));
@@ -284,6 +285,8 @@ static cs_status print_costs(const eval_output *o, const eval_result *r, cs_erro
     add_quantity(t, "utilization", 100.0 * m->utilization, 1, "%", (double)NAN, false, false);
     add_quantity(t, "interval", r->report.interval_cycles, 0, "cycles", (double)NAN, false, false);
     add_quantity(t, "published model", r->published_fps, 3, "images/s", (double)NAN, false, false);
+    add_quantity(t, "published model", 1e6 * r->published_edp_js, 4, "uJ s", (double)NAN, false,
+                 false);
     const cs_status status = cs_table_write(t, stdout, CS_TABLE_ALIGNED, 0, err);
     cs_table_free(t);
     return status;

@@ -221,3 +221,111 @@ Test(asic_pe_nest, growing_a_layer_never_helps)
         cr_expect_eq(worse[k], 0, "more %s: %d of %d fell, by up to %g", what[k], worse[k], n[k],
                      worst);
 }
+
+/* ---- whole networks ---- */
+
+/* Pipelining changes the interval and what burns during it, nothing else. */
+Test(asic_pe_nest, pipelined_parts)
+{
+    cs_space *one = test_space("fbnet:cifar", "asic-pe");
+    cs_space *two = test_space("fbnet:cifar", "asic-pe:pipelined");
+    cs_hw_report *a = malloc(sizeof *a), *b = malloc(sizeof *b);
+    cr_assert(a && b);
+    cs_rng rng;
+    cs_rng_seed(&rng, 5);
+    int dram = 0;
+    for (int i = 0; i < 500; i++) {
+        cs_design d;
+        cs_space_sample(one, &rng, &d);
+        cr_assert_eq(cs_space_cost(one, &d, NULL, a), CS_OK);
+        cr_assert_eq(cs_space_cost(two, &d, NULL, b), CS_OK);
+        cr_assert_eq(a->n_layers, b->n_layers);
+        double slowest = 0, sum = 0, bits = 0;
+        for (size_t k = 0; k < a->n_chunks; k++) {
+            slowest = fmax(slowest, a->chunk[k].cycles);
+            sum += a->chunk[k].cycles;
+            bits += a->chunk[k].dram_bits;
+        }
+        const double interval = fmax(slowest, bits / a->dram_bits_per_cycle);
+        cr_assert_lt(test_relative(a->interval_cycles, sum), 1e-12);
+        cr_assert_lt(test_relative(b->interval_cycles, interval), 1e-12);
+        cr_assert_eq(strcmp(b->bottleneck, "dram") == 0, interval > slowest);
+        dram += interval > slowest;
+        cr_assert_lt(test_relative(a->total.latency_s * 250e6, sum), 1e-12);
+        cr_assert_eq(b->total.latency_s, fmax(a->total.latency_s, b->interval_cycles / 250e6));
+        cr_assert_eq(a->total.area_mm2, b->total.area_mm2);
+        for (size_t k = 0; k < a->n_layers; k++) {
+            const cs_hw_layer_cost *x = &a->layer[k], *y = &b->layer[k];
+            cr_assert_eq(x->cycles, y->cycles);
+            for (size_t level = 0; level < CS_HW_STATIC; level++)
+                cr_assert_eq(x->energy_j[level], y->energy_j[level]);
+            cr_assert_lt(test_relative(y->energy_j[CS_HW_STATIC] * sum,
+                                       x->energy_j[CS_HW_STATIC] * b->interval_cycles),
+                         1e-9);
+        }
+    }
+    cr_assert_gt(dram, 0);
+    free(a);
+    free(b);
+    cs_space_free(one);
+    cs_space_free(two);
+}
+
+/* Area and static power of what is built, from the numbers of hw_tech.h alone. */
+Test(asic_pe_nest, area_and_static_power_by_hand)
+{
+    cs_rng rng;
+    cs_rng_seed(&rng, 6);
+    const pe_unit unit = random_unit(&rng, PE_STANDARD, 100, 20000);
+    const pe_need need = {.buffer_bits = 8192.0 * 64, .operand_bits = 8, .sum_bits = 24};
+    cs_nest_arch arch;
+    asic_pe_nest_arch(&unit, &need, &arch);
+    double pes = 1;
+    for (size_t i = 0; i < PE_LOOPS; i++)
+        pes *= unit.spatial[i];
+    const double pe_um2 = 6350.0 / 16 + 278.0 * 24 / 32 + 5.98 * (8 + 8 + 24);
+    const double area = (pes * pe_um2 * 1e-6 + 0.20905) * 1.2; /* 64 KiB, 64-bit port */
+    cr_assert_lt(test_relative(cs_nest_area_mm2(&arch), area), 1e-9);
+    cr_assert_lt(test_relative(arch.static_w, area * 0.215 / 12.25 * 1.25), 1e-9);
+    cr_assert_lt(test_relative(arch.level[1].read_pj_bit[CS_TENSOR_W], 25.8695 / 64), 1e-9);
+    cr_assert_lt(test_relative(arch.mul_pj / 16 + arch.add_pj * 24 / 32, 12.68 / 16 + 0.1575),
+                 1e-9);
+}
+
+/* Layers that repeat are costed once: the copy is what a fresh evaluation gives. */
+Test(asic_pe_nest, repeated_layers)
+{
+    static const pe_platform p = {.pes = 144, .buffer_bits = 2 * 1024 * 1024, .register_bits = 512};
+    cs_hw_report *r = malloc(sizeof *r);
+    cr_assert_not_null(r);
+    cs_rng rng;
+    cs_rng_seed(&rng, 7);
+    cs_space *space = test_space("fbnet:cifar", "asic-pe");
+    size_t first, last;
+    cs_space_group(space, CS_GROUP_ACCELERATOR, &first, &last);
+    for (int i = 0; i < 200; i++) {
+        cs_design d;
+        cs_conv conv[6];
+        cs_space_sample(space, &rng, &d);
+        conv[0] = random_conv(&rng, false);
+        conv[1] = random_conv(&rng, true);
+        for (size_t k = 2; k < 6; k++) { /* one difference each, or none */
+            conv[k] = conv[k % 2];
+            conv[k].block = (int16_t)k;
+        }
+        conv[4].bits++;
+        conv[5].kernel = (uint8_t)(conv[5].kernel + 2);
+        asic_pe_nest_report(&p, false, conv, 6, &d.choice[first], NULL, r);
+        for (size_t k = 0; k < 6; k++) {
+            cr_assert_eq(r->layer[k].block, conv[k].block);
+            cr_assert_eq(r->layer[k].bits, conv[k].bits);
+            cr_assert_eq(r->layer[k].kernel, conv[k].kernel);
+        }
+        cr_assert_eq(r->layer[2].cycles, r->layer[0].cycles);
+        cr_assert_eq(r->layer[3].energy_j[CS_HW_DRAM], r->layer[1].energy_j[CS_HW_DRAM]);
+        cr_assert_gt(r->layer[4].energy_j[CS_HW_MAC], r->layer[0].energy_j[CS_HW_MAC]);
+        cr_assert_gt(r->layer[5].energy_j[CS_HW_MAC], r->layer[1].energy_j[CS_HW_MAC]);
+    }
+    free(r);
+    cs_space_free(space);
+}
