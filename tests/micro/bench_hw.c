@@ -1,5 +1,6 @@
 /* Rates of the cost models and times of the exact solver, on the example network of the authors'
  * model file (70 layers, CIFAR dimensions) and golden case A's accelerator. */
+#include "bench_nest.h"
 #include "micro.h"
 
 #include "cosearch/space.h"
@@ -171,4 +172,5 @@ void bench_hw(void)
     measure("exact_solver_free_ms", "fpga-chunk-published:free", solve, "ms");
     measure("exact_solver_corrected_ms", "fpga-chunk", solve, "ms");
     measure("exact_solver_corrected_free_ms", "fpga-chunk:free", solve, "ms");
+    bench_nest();
 }
