@@ -1,6 +1,7 @@
 /* cosearch eval: cost, provably best accelerator and accuracy of any design text. */
 #include "cli.h"
 #include "cmd/eval_design.h"
+#include "cmd/eval_nest.h"
 #include "core/text.h"
 #include "run/profile.h"
 
@@ -109,6 +110,8 @@ static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
     eval_output *out = NULL;
     char *texts = NULL;
     bool feasible = true;
+    if (eval_nest_wanted(args))
+        return eval_nest_run(args, err);
     CS_TRY(read_request(args, &request, err));
     cs_status status = read_texts(args, &texts, err);
     if (status == CS_OK)
@@ -136,7 +139,7 @@ static const cs_option options[] = {
     {"dataset", 0, "NAME", "data set of --acc (default that of --profile)", NULL},
     {"profile", 0, "FILE", "recipes of --acc (default: short 2, full and test 10 epochs)", NULL},
     {"seed", 0, "N", "seed of --acc, as the seed of a run (default 0)", NULL},
-    {"layers", 0, NULL, "cost of every layer", NULL},
+    {"layers", 0, NULL, "cost of every layer; with LAYERS.csv, of the layers of that file", NULL},
     {"chunks", 0, NULL, "cost of every sub-accelerator", NULL},
     {"breakdown", 0, NULL, "energy by level, every sub-accelerator and layer", NULL},
     {"csv", 0, NULL, "comma-separated values: one row per design, layer or chunk", NULL},
@@ -145,7 +148,7 @@ static const cs_option options[] = {
 const cs_command cs_command_eval = {
     .name = "eval",
     .summary = "cost of any design text, its provably best accelerator, its accuracy",
-    .synopsis = "[DESIGN]",
+    .synopsis = "[DESIGN | LAYERS.csv]",
     .min_args = 0,
     .max_args = 1,
     .options = options,
@@ -155,5 +158,10 @@ const cs_command cs_command_eval = {
         "a run. With --solve the accelerator may be empty. Limits: dsp_max, bram_max, fps_min,\n"
         "edp_max_js, latency_max_s, energy_max_j, area_max_mm2. Exit code 1 if a design breaks\n"
         "one, 3 if --solve finds that no accelerator can keep them. --acc test retrains on all\n"
-        "training images by the profile's [recipe] and measures on the test set.\n",
+        "training images by the profile's [recipe] and measures on the test set.\n\n"
+        "'cosearch eval --hw eyeriss --layers LAYERS.csv' maps layers onto a known accelerator\n"
+        "(eyeriss, shidiannao, nvdla) and prints cycles and energy; --breakdown adds words moved\n"
+        "by level and tensor, and the mappings. Columns, all optional: layer (name), N, G, K, C,\n"
+        "P, Q, R, S (default 1; K and C of one group, P and Q of the output), stride (1),\n"
+        "weight_bits (8), input_bits (8), sum_bits (32), output_bits (input_bits).\n",
     .run = run};

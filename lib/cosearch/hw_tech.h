@@ -23,7 +23,9 @@
 
 /* Eyeriss: 215 mW beside 5.9 pJ per multiplication, 168 PEs on a core of 12.25 mm2 at 200 MHz,
  * 65 nm, 1.0 V. */
-#define CS_TECH_STATIC_W_MM2 (0.215 / 12.25)
+#define CS_TECH_EYERISS_STATIC_W 0.215
+#define CS_TECH_EYERISS_MAC_PJ 5.9
+#define CS_TECH_STATIC_W_MM2 (CS_TECH_EYERISS_STATIC_W / 12.25)
 #define CS_TECH_STATIC_CLOCK_HZ 200e6
 
 /* One SRAM macro. Energies are per access of the full width. */

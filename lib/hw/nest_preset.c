@@ -54,6 +54,7 @@ static void eyeriss(cs_nest_arch *arch, cs_map_space *space)
     for (int t = 0; t < CS_TENSORS; t++)
         pe->read_pj_bit[t] = pe->write_pj_bit[t] = cs_tech_rf_pj_bit(pe->share_bits[t] / 16.0);
     cs_tech_finish(arch, 16.0, 16.0, 16.0);
+    arch->static_w = CS_TECH_EYERISS_STATIC_W;
     space->keep[BUFFER] = CS_KEEP_I | CS_KEEP_O;
     space->axis_x[BUFFER] = BIT(CS_DIM_P) | BIT(CS_DIM_K);
     space->axis_y[BUFFER] = BIT(CS_DIM_R) | BIT(CS_DIM_C) | BIT(CS_DIM_K) | BIT(CS_DIM_G);

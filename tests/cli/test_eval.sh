@@ -102,6 +102,33 @@ expect_exit "no design" 2 "expected one design" $COSEARCH eval
 expect_exit "two tables of CSV" 2 "choose --layers or --chunks" \
     $COSEARCH eval "$(design "$A")" --csv --layers --chunks
 
+cat >"$TEST_DIR/layers.csv" <<'END'
+layer,G,K,C,P,Q,R,S,stride,weight_bits,input_bits,sum_bits
+conv3,1,384,256,13,13,3,3,1,16,16,16
+depthwise,96,1,1,28,28,3,3,2,8,8,16
+END
+expect_exit "layers of a file on a known accelerator" 0 "in all      150.198 M MACs" \
+    $COSEARCH eval --hw eyeriss --layers "$TEST_DIR/layers.csv"
+expect_exit "words moved by level and tensor, and the mappings" 0 "depthwise: DRAM" \
+    $COSEARCH eval --hw nvdla --layers "$TEST_DIR/layers.csv" --breakdown
+$COSEARCH eval --hw shidiannao --layers "$TEST_DIR/layers.csv" --breakdown --csv >"$out"
+check "breakdown as CSV: a row per layer, level and tensor" \
+    awk -F, 'NR == 1 { n = NF } NF != n { bad = 1 } END { exit !(NR == 19 && n == 9 && !bad) }' "$out"
+cp "$out" "$TEST_DIR/again.csv"
+$COSEARCH eval --hw shidiannao --layers "$TEST_DIR/layers.csv" --breakdown --csv >"$out"
+check "the same mappings again" cmp "$out" "$TEST_DIR/again.csv"
+expect_exit "layers without an accelerator" 2 "--hw eyeriss, shidiannao or nvdla" \
+    $COSEARCH eval --layers "$TEST_DIR/layers.csv"
+expect_exit "unknown accelerator for layers" 2 "did you mean 'eyeriss'?" \
+    $COSEARCH eval --hw eyeris --layers "$TEST_DIR/layers.csv"
+echo 'a,b' >"$TEST_DIR/other.csv"
+echo '1,2' >>"$TEST_DIR/other.csv"
+expect_exit "not a file of layers" 2 "expected rows of layers" \
+    $COSEARCH eval --hw eyeriss --layers "$TEST_DIR/other.csv"
+printf 'K,C\n8,x\n' >"$TEST_DIR/other.csv"
+expect_exit "a layer that is no layer" 2 "line 2: C: expected 1 to 65535, found 'x'" \
+    $COSEARCH eval --hw eyeriss --layers "$TEST_DIR/other.csv"
+
 micro='fbnet:micro|fpga-chunk|k3_e1 k3_e1 k3_e1 k3_e1|8 8 8 8|'
 cat >"$TEST_DIR/tiny.ini" <<'END'
 [profile]
