@@ -62,4 +62,25 @@ cs_status cs_hap(const cs_hetero_problem *problem, cs_hap_kind kind, cs_hetero_s
 cs_status cs_hap_exact(const cs_hetero_problem *problem, size_t labels_max, cs_hetero_schedule *out,
                        cs_error *err);
 
+/* ---- several networks on one accelerator ---- */
+
+typedef struct cs_hetero_report {
+    cs_hw_metrics total; /* one image through every network: fps counts such rounds */
+    size_t n_units;
+    struct {
+        char name[8]; /* "s0-dla" */
+        uint16_t layers;
+        double busy_s;
+    } unit[CS_HETERO_UNITS_MAX];
+    cs_hetero_schedule schedule; /* seconds; joules without static energy */
+} cs_hetero_report;
+
+/* n networks at once on an accelerator of an `asic-hetero` model: cs_hap under the tighter of
+ * latency_max_s and 1 / fps_min (published models: as published), static power of all units over
+ * the makespan. limits may be NULL. CS_EUSAGE for another model or n outside 1..CHAINS_MAX,
+ * CS_EOUTSIDE for a network that the model cannot cost. */
+cs_status cs_hetero_evaluate(const cs_hw_model *model, const cs_hw_context *ctx,
+                             const cs_net *const *net, size_t n, const uint16_t *choice,
+                             const cs_limits *limits, cs_hetero_report *out);
+
 #endif

@@ -108,6 +108,10 @@ typedef struct cs_decision {
     uint16_t n_choices;   /* >= 1 */
     int16_t cap;          /* index of an earlier decision whose VALUE caps this one's, or -1;
                              then the allowed choices are a tail of the descending list */
+    int32_t budget;       /* > 0: what caps is the rest of a sum, budget minus the values of `cap`,
+                             of its cap and so on; the list must end with what always fits */
+    uint8_t needs;        /* > 0: matters only if the decision that many places before it has a
+                             value other than 0 */
     bool ordered;         /* values are numbers with an order (encode as one coordinate) */
     const int32_t *value; /* [n_choices] bits, tile sizes, operator ids; static storage */
 } cs_decision;
@@ -121,11 +125,17 @@ typedef struct cs_hw_context {
     uint16_t classes;
 } cs_hw_context;
 
+/* What `solve` optimises: throughput where the model has no energy, else the energy-delay product.
+ * The other quantity is that of the solution, without a bound. */
+typedef enum cs_objective { CS_MOST_FPS, CS_LEAST_EDP } cs_objective;
+
 typedef struct cs_solution {
-    double fps;       /* of the solution, by `evaluate` */
-    double bound_fps; /* proven upper bound on any accelerator of this network */
-    bool proven;      /* the two agree: no better accelerator exists in the space */
-    uint64_t designs; /* chunk designs enumerated */
+    cs_objective objective;
+    double fps, edp_js;  /* of the solution, by `evaluate`; EDP NaN if the model has none */
+    double bound_fps;    /* proven upper bound on any accelerator of this network, or NaN */
+    double bound_edp_js; /* proven lower bound, or NaN */
+    bool proven;         /* solution and bound agree: no better accelerator exists in the space */
+    uint64_t designs;    /* designs enumerated, of chunks or of whole accelerators */
 } cs_solution;
 
 typedef struct cs_hw_model {
@@ -140,11 +150,13 @@ typedef struct cs_hw_model {
     /* active[i] = does accelerator decision i matter for this network. */
     void (*active)(const cs_hw_context *, const cs_net *, bool *active);
     /* Cost of the network on the accelerator choices (only active ones are read). `limits` fills
-     * `violated` (NULL: none). report->layer/chunk are always filled. */
+     * `violated` (NULL: none), and where the model itself maps layers to units the mapping is the
+     * best one that keeps them. report->layer/chunk are always filled. */
     cs_status (*evaluate)(const cs_hw_context *, const cs_net *, const uint16_t *choice,
                           const cs_limits *limits, cs_hw_report *report);
-    /* Provably fastest accelerator under dsp_max and bram_max; NULL if the model has no exact
-     * solver. CS_EINFEASIBLE if none fits. Inactive choices are set to 0. */
+    /* Provably best accelerator: the fastest under dsp_max and bram_max, or that of least EDP under
+     * all limits (cs_solution.objective); NULL if the model has no exact solver. CS_EINFEASIBLE if
+     * none fits. Inactive choices are set to 0. */
     cs_status (*solve)(const cs_hw_context *, const cs_net *, const cs_limits *limits,
                        uint16_t *choice, cs_solution *out, cs_error *err);
 } cs_hw_model;

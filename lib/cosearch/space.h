@@ -56,6 +56,8 @@ const cs_decision *cs_space_decision(const cs_space *space, size_t i);
 void cs_space_group(const cs_space *space, cs_group group, size_t *first, size_t *last);
 /* First allowed choice of decision i given the earlier ones; allowed are first..n_choices-1. */
 uint16_t cs_space_first(const cs_space *space, const cs_design *design, size_t i);
+/* Does the value of an earlier decision leave decision i a meaning (cs_decision.needs). */
+bool cs_space_needed(const cs_space *space, const cs_design *design, size_t i);
 /* Text of a choice: "k3_e3", "8", "16". */
 cs_status cs_space_label(const cs_space *space, size_t i, uint16_t choice, char *text, size_t size);
 

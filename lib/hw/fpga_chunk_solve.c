@@ -214,7 +214,9 @@ static cs_status finish(const fpga_model *model, const cs_hw_context *ctx, const
     const cs_status status = fpga_evaluate(model, ctx, net, best, NULL, report);
     if (status == CS_OK) {
         memcpy(choice, best, layout->n_bits * CHUNK_KINDS * CHUNK_PARAMS * sizeof *choice);
+        out->objective = CS_MOST_FPS;
         out->fps = report->total.fps;
+        out->edp_js = out->bound_edp_js = (double)NAN;
         out->bound_fps = fmax(out->fps, FPGA_CLOCK_HZ / fmax(result->bound, 1.0));
         out->proven = result->proven && out->bound_fps <= out->fps * (1.0 + 1e-12);
         if (out->proven)

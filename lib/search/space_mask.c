@@ -11,7 +11,7 @@ static void allowed(void *context, const uint16_t *choice, size_t i, uint16_t *f
     memcpy(design.choice, choice, i * sizeof design.choice[0]);
     if (i == 0 || i == mask->first_bits || i == mask->first_accelerator)
         cs_space_active(mask->space, &design, mask->active);
-    if (i >= mask->first_bits && !mask->active[i]) {
+    if (i >= mask->first_bits && (!mask->active[i] || !cs_space_needed(mask->space, &design, i))) {
         *first = 0;
         *end = 1;
         return;

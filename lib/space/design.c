@@ -296,7 +296,7 @@ static cs_status read_unit(const cs_space *space, size_t first, size_t last, con
                      space->decision[i].name);
             if (strcmp(at, "-") != 0)
                 CS_TRY(read_value(space, i, at, where, d, err));
-            else if (active[i])
+            else if (active[i] && cs_space_needed(space, d, i))
                 return cs_fail(err, CS_EOUTSIDE, "design text, %s: a value is needed, found '-'",
                                where);
         }

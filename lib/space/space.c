@@ -162,12 +162,31 @@ void cs_space_group(const cs_space *space, cs_group group, size_t *first, size_t
     *last = group == CS_GROUP_COUNT ? cs_space_size(space) : space->first[group + 1];
 }
 
+bool cs_space_needed(const cs_space *space, const cs_design *design, size_t i)
+{
+    const uint8_t back = space->decision[i].needs;
+    return back == 0 || space_value(space, i - back, design->choice[i - back]) != 0;
+}
+
+/* Largest allowed value of a capped decision. */
+static int32_t limit_of(const cs_space *space, const cs_design *design, size_t i)
+{
+    const cs_decision *d = &space->decision[i];
+    if (d->budget <= 0)
+        return space_value(space, (size_t)d->cap, design->choice[d->cap]);
+    int32_t left = d->budget;
+    for (int16_t j = d->cap; j >= 0; j = space->decision[j].cap)
+        if (cs_space_needed(space, design, (size_t)j))
+            left -= space_value(space, (size_t)j, design->choice[j]);
+    return left;
+}
+
 uint16_t cs_space_first(const cs_space *space, const cs_design *design, size_t i)
 {
     const cs_decision *d = &space->decision[i];
-    if (d->cap < 0)
+    if (d->cap < 0 || !cs_space_needed(space, design, i))
         return 0;
-    const int32_t limit = space_value(space, (size_t)d->cap, design->choice[d->cap]);
+    const int32_t limit = limit_of(space, design, i);
     uint16_t first = 0;
     while (first + 1 < d->n_choices && d->value[first] > limit)
         first++;
@@ -196,10 +215,16 @@ cs_status cs_space_check(const cs_space *space, const cs_design *design, cs_erro
         if (design->choice[i] >= d->n_choices)
             return cs_fail(err, CS_EOUTSIDE, "design: %s has choice %u, allowed are 0..%u", d->name,
                            (unsigned)design->choice[i], (unsigned)(d->n_choices - 1));
-        if (design->choice[i] < cs_space_first(space, design, i))
-            return cs_fail(err, CS_EOUTSIDE, "design: %s is %d, larger than %s, which is %d",
-                           d->name, (int)d->value[design->choice[i]], space->decision[d->cap].name,
-                           (int)space_value(space, (size_t)d->cap, design->choice[d->cap]));
+        if (design->choice[i] >= cs_space_first(space, design, i))
+            continue;
+        const int value = (int)d->value[design->choice[i]];
+        const int limit = (int)limit_of(space, design, i);
+        if (d->budget > 0)
+            return cs_fail(err, CS_EOUTSIDE,
+                           "design: %s is %d, but the decisions before it leave %d of %d", d->name,
+                           value, limit, (int)d->budget);
+        return cs_fail(err, CS_EOUTSIDE, "design: %s is %d, larger than %s, which is %d", d->name,
+                       value, space->decision[d->cap].name, limit);
     }
     return CS_OK;
 }
@@ -231,6 +256,8 @@ void cs_space_active(const cs_space *space, const cs_design *design, bool *activ
         active[n + i] = !cs_block_identity(&net.block[i]);
     }
     space->hw->active(&space->context, &net, &active[2 * n]);
+    for (size_t i = 2 * n; i < cs_space_size(space); i++)
+        active[i] = active[i] && cs_space_needed(space, design, i);
 }
 
 void cs_space_canonical(const cs_space *space, const cs_design *design, cs_design *out)

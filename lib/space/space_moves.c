@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdint.h>
 
 static void draw(const cs_space *space, cs_rng *rng, cs_design *d, size_t i)
 {
@@ -51,6 +52,18 @@ static size_t width(const cs_decision *d)
     return d->n_choices < 2 ? 0 : d->ordered ? 1 : d->n_choices;
 }
 
+/* log2 of a value; 0 counts as half the smallest other value of the list. */
+static double ordinate(const cs_decision *d, uint16_t choice)
+{
+    if (d->value[choice] != 0)
+        return log2((double)d->value[choice]);
+    double least = INFINITY;
+    for (uint16_t c = 0; c < d->n_choices; c++)
+        if (d->value[c] != 0)
+            least = fmin(least, (double)d->value[c]);
+    return log2(least) - 1.0;
+}
+
 size_t cs_space_encoded_size(const cs_space *space)
 {
     size_t n = 0;
@@ -67,9 +80,8 @@ void cs_space_encode(const cs_space *space, const cs_design *design, double *x)
         const cs_decision *d = &space->decision[i];
         const size_t w = width(d);
         if (w == 1) {
-            const double a = log2((double)d->value[0]),
-                         b = log2((double)d->value[d->n_choices - 1]);
-            const double v = log2((double)d->value[design->choice[i]]);
+            const double a = ordinate(d, 0), b = ordinate(d, (uint16_t)(d->n_choices - 1));
+            const double v = ordinate(d, design->choice[i]);
             const double low = fmin(a, b), high = fmax(a, b);
             *x++ = active[i] ? (v - low) / (high - low) : 0.5;
             continue;
@@ -79,12 +91,25 @@ void cs_space_encode(const cs_space *space, const cs_design *design, double *x)
     }
 }
 
-/* Allowed choices of decision i once the decision that caps it has value `limit`. */
-static double allowed(const cs_decision *d, int32_t limit)
+/* Ways to choose decision i and all that it caps, directly or through others, when it may not
+ * exceed `limit`; `sum` is what the decisions above it have taken of a budget. */
+static double ways(const cs_space *space, size_t i, size_t last, int32_t limit, int32_t sum)
 {
+    const cs_decision *d = &space->decision[i];
     double n = 0.0;
-    for (uint16_t c = 0; c < d->n_choices; c++)
-        n += d->value[c] <= limit;
+    for (uint16_t c = 0; c < d->n_choices; c++) {
+        double product = 1.0;
+        if (d->value[c] > limit && c + 1 < d->n_choices)
+            continue; /* the last choice is always allowed */
+        for (size_t j = i + 1; j < last; j++) {
+            const cs_decision *capped = &space->decision[j];
+            const int32_t taken = sum + d->value[c];
+            if (capped->cap == (int)i)
+                product *= ways(space, j, last,
+                                capped->budget > 0 ? capped->budget - taken : d->value[c], taken);
+        }
+        n += product;
+    }
     return n;
 }
 
@@ -93,19 +118,8 @@ double cs_space_log10_size(const cs_space *space, cs_group group)
     size_t first, last;
     double size = 0.0;
     cs_space_group(space, group, &first, &last);
-    for (size_t i = first; i < last; i++) {
-        const cs_decision *d = &space->decision[i];
-        if (d->cap >= 0)
-            continue; /* counted with the decision that caps it */
-        double ways = 0.0;
-        for (uint16_t c = 0; c < d->n_choices; c++) {
-            double product = 1.0;
-            for (size_t j = i + 1; j < last; j++)
-                if (space->decision[j].cap == (int)i)
-                    product *= allowed(&space->decision[j], d->value[c]);
-            ways += product;
-        }
-        size += log10(ways);
-    }
+    for (size_t i = first; i < last; i++)
+        if (space->decision[i].cap < 0) /* others are counted with the decision that caps them */
+            size += log10(ways(space, i, last, INT32_MAX, 0));
     return size;
 }
