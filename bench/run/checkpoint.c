@@ -91,6 +91,8 @@ typedef struct kept_state {
     bool has_best;
     size_t n_streams, n_kept, n_known, n_front, n_observed;
     uint64_t feed_calls[2];
+    double prepared_mac;
+    bool ready, opened;
     named_stream stream[STREAMS_MAX];
 } kept_state;
 
@@ -118,6 +120,9 @@ static void gather(const cs_task *task, kept_state *k)
     k->n_front = task->n_front;
     k->n_observed = task->n_observed;
     memcpy(k->feed_calls, task->feed_calls, sizeof k->feed_calls);
+    k->prepared_mac = task->prepared_mac;
+    k->ready = task->ready;
+    k->opened = task->opened;
 }
 
 static void spread(cs_task *task, const kept_state *k)
@@ -141,6 +146,9 @@ static void spread(cs_task *task, const kept_state *k)
     task->has_best = k->has_best;
     task->n_streams = k->n_streams;
     task->n_kept = k->n_kept;
+    task->prepared_mac = k->prepared_mac;
+    task->ready = k->ready;
+    task->opened = k->opened;
     for (int i = 0; i < 2; i++) {
         const cs_feed *feed = &task->config.feed[i];
         task->feed_calls[i] = k->feed_calls[i];
@@ -168,10 +176,12 @@ cs_status cs_task_checkpoint(const cs_task *task, cs_sink *sink)
     cs_sink_write(sink, task->kept, task->n_kept * sizeof *task->kept);
     cs_sink_write(sink, task->known, task->n_known * sizeof *task->known);
     cs_sink_write(sink, task->front, task->n_front * sizeof *task->front);
-    const cs_status status =
+    cs_status status =
         cs_sink_write(sink, task->observed, task->n_observed * sizeof *task->observed);
     free(k);
-    return status == CS_OK ? method->save(task->method_state, sink) : status;
+    if (status == CS_OK && task->config.source.save)
+        status = task->config.source.save(task->config.source.context, sink);
+    return status == CS_OK && task->opened ? method->save(task->method_state, sink) : status;
 }
 
 /* Array of n items out of a checkpoint; *out stays NULL if n is 0. */
@@ -224,7 +234,9 @@ cs_status cs_task_restore(cs_task *task, void **state, cs_error *err)
     kept_state *k = malloc(sizeof *k);
     cs_status status = k ? read_task(task, task->config.resume, k) : CS_ENOMEM;
     free(k);
-    if (status == CS_OK)
+    if (status == CS_OK && task->config.source.load)
+        status = task->config.source.load(task->config.source.context, task->config.resume);
+    if (status == CS_OK && task->opened)
         status = task->config.method->load(task, task->config.resume, state);
     if (status != CS_OK)
         return cs_fail(err, CS_EFORMAT, "the checkpoint cannot be read: %s",

@@ -9,6 +9,7 @@ typedef struct cs_ckpt_accounts {
     uint64_t trace_bytes; /* of trace.csv at this moment              */
     double wall_s, cpu_s; /* of the search                            */
     uint64_t peak_kib;    /* high-water mark                          */
+    uint64_t engine_kib;  /* high-water mark of the engine's memory   */
 } cs_ckpt_accounts;
 
 /* Whole or not at all. CS_DONE: this task keeps no checkpoints. */

@@ -71,6 +71,7 @@ static const cs_column results[] = {
 
     {"mem_base_kib", COUNT, "KiB", 1, VARIES, "resident before the search began, data and engine loaded"},
     {"mem_peak_kib", COUNT, "KiB", 1, VARIES, "high-water mark of the search, reset before it began"},
+    {"mem_engine_kib", COUNT, "KiB", 1, VARIES, "peak of the engine's own memory in the search: weights, activations and gradients of networks under training, shared ones included; empty if the worker died"},
     {"mem_wait4_kib", COUNT, "KiB", 1, VARIES, "ru_maxrss of the search worker: a cross-check that includes start-up"},
     {"mem_final_kib", COUNT, "KiB", 1, VARIES, "high-water mark of the final phase; empty if there was none"},
     {"mem_source", TEXT, "", 1, VARIES, "papi, or heartbeat (last one of a killed worker), or wait4; where mem_peak_kib comes from"},

@@ -2,6 +2,7 @@
 #include "run/worker.h"
 
 #include "cosearch/nn.h"
+#include "run/chosen_source.h"
 #include "run/ckpt_file.h"
 #include "run/clock.h"
 #include "run/env.h"
@@ -9,7 +10,6 @@
 #include "run/protocol.h"
 #include "run/task_config.h"
 #include "run/trace.h"
-#include "run/train_source.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ typedef struct search {
     cs_source *resume;       /* checkpoint of an earlier worker, or NULL */
     cs_ckpt_accounts before; /* what earlier workers spent               */
     double best_acc;
-    cs_train_source source;
+    cs_chosen_source source;
     cs_loader *loader[2];
 } search;
 
@@ -139,6 +139,13 @@ static void on_event(void *context, const cs_event *e)
     }
 }
 
+/* Of this worker and the ones before it. */
+static uint64_t engine_peak_kib(const search *s)
+{
+    const uint64_t kib = (cs_engine_peak_bytes(s->worker->engine) + 1023) / 1024;
+    return kib > s->before.engine_kib ? kib : s->before.engine_kib;
+}
+
 /* Between two steps: a checkpoint, if it is time. Failing to write one harms nothing now; a full
  * disk will show when it matters. */
 static void on_step(void *context)
@@ -153,6 +160,7 @@ static void on_step(void *context)
     s->next_ckpt_s = now + w->profile.checkpoint_s;
     cs_ckpt_accounts a = {.wall_s = now - s->trace.origin_s,
                           .cpu_s = cs_clock_cpu_s() - s->trace.origin_cpu_s};
+    a.engine_kib = engine_peak_kib(s);
     if (!cs_memory_read(&rss, &a.peak_kib) || a.peak_kib < s->before.peak_kib)
         a.peak_kib = s->before.peak_kib;
     if (cs_trace_mark(&s->trace, &a.trace_bytes, NULL) == CS_OK &&
@@ -179,9 +187,6 @@ static cs_status make_task(search *s, cs_error *err)
     config.dataset = *cs_dataset_info_get(w->dataset);
     config.method = w->job.method;
     config.param = w->job.param;
-    s->source = (cs_train_source){.engine = w->engine, .dataset = w->dataset};
-    memcpy(s->source.training, w->profile.fidelity, sizeof s->source.training);
-    config.source = cs_train_source_view(&s->source);
     config.engine = w->engine;
     for (cs_meter m = CS_METER_EVALS; m <= CS_METER_MACS; m++)
         config.budget[m] = w->profile.cap[m];
@@ -192,6 +197,7 @@ static cs_status make_task(search *s, cs_error *err)
     config.method_root =
         cs_rng_derive(cs_job_root(&w->job, &w->profile, CS_ROOT_METHOD), w->job.method->name);
     config.eval_root = cs_job_root(&w->job, &w->profile, CS_ROOT_EVAL);
+    CS_TRY(cs_source_choose(&w->profile, w->dataset, &config, &s->source, err));
     config.keep_offers = w->profile.select == CS_SELECT_REEVAL ? (uint32_t)w->profile.reeval : 1;
     config.context = s;
     config.on_event = on_event;
@@ -235,6 +241,7 @@ static void fill_effort(const search *s, cs_row *row)
     cs_row_count(row, "offers", sum.offers);
     cs_row_count(row, "offers_feasible", sum.offers_feasible);
     cs_row_number(row, "first_feasible_mac", sum.first_feasible_mac);
+    cs_row_count(row, "mem_engine_kib", engine_peak_kib(s));
     cs_row_number(row, "search_wall_s", wall_s);
     cs_row_number(row, "eval_wall_s", sum.eval_wall_s);
     cs_row_number(row, "hw_wall_s", sum.hw_wall_s);
@@ -350,6 +357,7 @@ static cs_status attempt(cs_worker *worker, cs_source *resume, const cs_ckpt_acc
     if (status == CS_OK)
         status = search_and_write(&s, err);
     cs_task_free(s.task);
+    cs_source_clear(&s.source);
     cs_loader_free(s.loader[0]);
     cs_loader_free(s.loader[1]);
     cs_trace_close(&s.trace);

@@ -121,6 +121,24 @@ static cs_status check_training(const cs_training *t, const char *section, uint3
     return CS_OK;
 }
 
+static cs_status check_source(const cs_profile *p, cs_error *err)
+{
+    static const char *const known[] = {"train", "supernet", NULL};
+    const double mac = p->primary == CS_METER_MACS ? p->primary_limit : p->cap[CS_METER_MACS];
+    if (strcmp(p->source, known[0]) == 0)
+        return CS_OK;
+    const char *nearest = cs_text_nearest(p->source, known);
+    if (strcmp(p->source, known[1]) != 0)
+        return cs_fail(err, CS_EUSAGE, "[profile] source: '%s' is neither train nor supernet%s%s%s",
+                       p->source, nearest ? " (did you mean '" : "", nearest ? nearest : "",
+                       nearest ? "'?)" : "");
+    if (!isfinite(mac))
+        return cs_fail(err, CS_EUSAGE,
+                       "[profile] source: supernet trains for a share of a MAC budget; give "
+                       "primary = mac:LIMIT or a mac in [caps]");
+    return CS_OK;
+}
+
 static cs_status build(cs_plan *plan, const cs_selection *selection, const char *data_dir,
                        cs_error *err)
 {
@@ -129,9 +147,7 @@ static cs_status build(cs_plan *plan, const cs_selection *selection, const char 
     const cs_net_space *space;
     CS_TRY(cs_net_space_named(p->space, &space, err));
     CS_TRY(cs_hw_model_named(p->hw, &hw, err));
-    if (strcmp(p->source, "train") != 0)
-        return cs_fail(err, CS_EUSAGE, "[profile] source: '%s' is not known here; train is",
-                       p->source);
+    CS_TRY(check_source(p, err));
     if (selection->methods)
         CS_TRY(select_methods(p, selection->methods, err));
     if (selection->seeds)
@@ -158,6 +174,10 @@ static cs_status build(cs_plan *plan, const cs_selection *selection, const char 
     static const char *const section[] = {"fidelity.proxy", "fidelity.short", "fidelity.full"};
     for (int f = 0; f < CS_FID_COUNT; f++)
         CS_TRY(check_training(&p->fidelity[f], section[f], plan->dataset.n_search_train, err));
+    const cs_training shared = {.on = strcmp(p->source, "supernet") == 0,
+                                .recipe = p->supernet.recipe,
+                                .subset = p->supernet.subset};
+    CS_TRY(check_training(&shared, "supernet", plan->dataset.n_search_train, err));
     CS_TRY(check_training(&p->final, "recipe",
                           plan->dataset.n_search_train + plan->dataset.n_search_val, err));
     return fill(plan, selection, cell, n_cells, err);

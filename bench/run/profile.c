@@ -85,11 +85,23 @@ void cs_profile_init(cs_profile *p)
         init_training(&p->fidelity[f], 0);
     init_training(&p->final, 10);
     p->retrains = 1;
+    cs_training like;
+    init_training(&like, 1);
+    p->supernet = (cs_supernet_plan){.share = 0.5,
+                                     .warmup = 0.5,
+                                     .recipe = like.recipe,
+                                     .recalibrate = 4,
+                                     .subset = 1.0,
+                                     .val_subset = 1.0};
+    p->supernet.recipe.batch = 32;
+    p->supernet.recipe.lr = 0.05;
+    p->supernet.recipe.clip_norm = 5.0;
+    p->supernet.recipe.augment = true;
 }
 
 static cs_status unknown_key(const char *section, const char *name, cs_error *err)
 {
-    const char *keys[128], *sections[128];
+    const char *keys[160], *sections[160];
     size_t n_keys = 0, n_sections = 0;
     for (size_t i = 0; i < n_profile_keys; i++) {
         if (strcmp(profile_keys[i].section, section) == 0)
@@ -196,7 +208,7 @@ static cs_status on_key(void *context, const char *section, const char *name, co
 
 static cs_status complete(const cs_profile *p, const char *path, cs_error *err)
 {
-    bool priced = false;
+    bool priced = strcmp(p->source, "supernet") == 0; /* prices its own */
     for (size_t i = 0; i < n_profile_keys; i++)
         if (profile_keys[i].required && !p->seen[i])
             return cs_fail(err, CS_EUSAGE, "%s: key '%s' in [%s] is missing", path,
@@ -284,9 +296,11 @@ cs_status cs_profile_echo(const cs_profile *p, cs_text *out)
 static uint64_t hash_keys(const cs_profile *p, const char *section)
 {
     cs_text text = {0};
+    const bool supernet = strcmp(p->source, "supernet") == 0;
     for (size_t i = 0; i < n_profile_keys; i++)
         if (profile_keys[i].role == ROLE_FIXED &&
-            (!section || strcmp(profile_keys[i].section, section) == 0)) {
+            (section ? strcmp(profile_keys[i].section, section) == 0
+                     : supernet || strcmp(profile_keys[i].section, "supernet") != 0)) {
             cs_text_addf(&text, "%s.%s=", profile_keys[i].section, profile_keys[i].name);
             profile_key_write(&profile_keys[i], p, &text);
             cs_text_addf(&text, "\n");

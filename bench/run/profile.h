@@ -37,6 +37,15 @@ typedef struct cs_training {
     double val_subset; /* the same for search-val                                     */
 } cs_training;
 
+/* Accuracy source "supernet": how the shared network is trained and measured. */
+typedef struct cs_supernet_plan {
+    double share;         /* of the search's MAC budget that its training takes, 0..1        */
+    double warmup;        /* part of the training with more than one operator a block        */
+    cs_recipe recipe;     /* epochs and warmup_epochs unused; batch also of the measurements */
+    uint32_t recalibrate; /* batches from which an evaluation makes its batch-norm statistics */
+    double subset, val_subset; /* as in cs_training                                            */
+} cs_supernet_plan;
+
 typedef struct cs_param_setting {
     char method[32], name[32];
     double value;
@@ -63,6 +72,7 @@ typedef struct cs_profile {
     size_t n_limit[CS_PROFILE_LIMITS];
     cs_training fidelity[CS_FID_COUNT];
     cs_training final;
+    cs_supernet_plan supernet;
     uint64_t retrains;
     cs_param_setting param[CS_PROFILE_PARAMS_MAX];
     size_t n_params;
@@ -70,7 +80,7 @@ typedef struct cs_profile {
     uint64_t required_seeds;
 
     char overridden[256]; /* keys set on the command line that taint, blank-separated           */
-    bool seen[128];       /* keys given, to refuse a second one                              */
+    bool seen[160];       /* keys given, to refuse a second one                              */
 } cs_profile;
 
 /* Defaults of every key; name, space, hw, dataset, methods, primary and seeds are required. */
@@ -86,7 +96,8 @@ cs_status cs_profile_set(cs_profile *profile, const char *assignment, cs_error *
 /* Effective echo: a profile file that reads back to the same values, every key given. */
 cs_status cs_profile_echo(const cs_profile *profile, cs_text *out);
 
-/* Identity over the keys that decide results, limits and method parameters excepted (they are part
+/* Identity over the keys that decide results ([supernet] only if that is the accuracy source),
+ * limits and method parameters excepted (they are part
  * of a run's identity one by one). */
 uint64_t cs_profile_hash(const cs_profile *profile);
 

@@ -163,13 +163,46 @@ static cs_status judge(cs_task *task, const char *call, cs_status status, cs_err
                    *task->method_error.text ? ": " : "", task->method_error.text);
 }
 
+static cs_status observe_loss(void *context, uint32_t epoch, uint32_t step, double loss)
+{
+    (void)epoch, (void)step;
+    cs_observe(context, "source.loss", loss);
+    return cs_task_account(context);
+}
+
+/* A piece of the accuracy source's preparation. */
+static cs_status prepare(cs_task *task, cs_error *err)
+{
+    const cs_accuracy_source *source = &task->config.source;
+    const cs_status status = source->prepare(source->context, observe_loss, task, err);
+    const cs_status account = cs_task_account(task);
+    task->prepared_mac = task->meters.used[CS_METER_MACS];
+    task->ready = status == CS_DONE;
+    if (status < 0) {
+        task->stopped = true;
+        snprintf(task->reason, sizeof task->reason, "harness error");
+        return status;
+    }
+    return account;
+}
+
 cs_status cs_task_run(cs_task *task, cs_error *err)
 {
     const cs_method *method = task->config.method;
     const double begin = cs_task_now(task);
     void *state = NULL;
-    cs_status status = task->config.resume ? cs_task_restore(task, &state, err)
-                                           : judge(task, "open", method->open(task, &state), err);
+    cs_status status = task->config.resume ? cs_task_restore(task, &state, err) : CS_OK;
+    while (status == CS_OK && !task->ready) {
+        status = prepare(task, err);
+        if (status == CS_OK && task->config.on_step)
+            task->config.on_step(task->config.context);
+    }
+    if (status == CS_OK && !task->opened) {
+        status = method->open(task, &state);
+        task->opened = status == CS_OK;
+        task->method_state = state;
+        status = judge(task, "open", status, err);
+    }
     while (status == CS_OK) {
         task->method_error.text[0] = '\0';
         status = judge(task, "step", method->step(task, state), err);
@@ -178,7 +211,7 @@ cs_status cs_task_run(cs_task *task, cs_error *err)
         if (status == CS_OK && task->config.on_step)
             task->config.on_step(task->config.context);
     }
-    if (status == CS_STOP && method->finish) {
+    if (status == CS_STOP && task->opened && method->finish) {
         task->finishing = true;
         const cs_status finished = method->finish(task, state);
         status = finished == CS_OK ? CS_STOP : judge(task, "finish", finished, err);

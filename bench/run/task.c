@@ -36,6 +36,7 @@ cs_status cs_task_new(const cs_task_config *config, cs_task **out, cs_error *err
     task->engine_start = config->engine ? cs_engine_macs(config->engine) : 0;
     for (cs_meter m = 0; m < CS_METER_COUNT; m++)
         task->meters.limit[m] = config->budget[m];
+    task->ready = !config->source.prepare;
     task->best_feasible_acc = NAN;
     task->first_feasible_mac = NAN;
     *out = task;
@@ -161,7 +162,10 @@ double cs_eval_price(const cs_task *task, const cs_design *design, cs_fidelity f
 
 double cs_budget_left(const cs_task *task, cs_meter meter)
 {
-    return cs_meters_left(&task->meters, meter);
+    cs_meters seen = task->meters;
+    seen.used[CS_METER_MACS] -= task->prepared_mac;
+    seen.limit[CS_METER_MACS] -= task->prepared_mac;
+    return cs_meters_left(&seen, meter);
 }
 
 void cs_note(cs_task *task, const char *fmt, ...)

@@ -25,6 +25,12 @@ typedef struct cs_accuracy_source {
     cs_status (*evaluate)(void *context, const cs_design *design, const cs_net *net,
                           cs_fidelity fidelity, uint64_t seed, cs_train_hook tick,
                           void *tick_context, double *acc_val, cs_error *err);
+    /* NULL, or a bounded piece of work that has to be done before the search: CS_OK, there is more;
+     * CS_DONE. It is charged to the search, but a method counts its budget from after it. */
+    cs_status (*prepare)(void *context, cs_train_hook tick, void *tick_context, cs_error *err);
+    /* What was prepared, into and out of a checkpoint; NULL if there is no prepare. */
+    cs_status (*save)(const void *context, cs_sink *sink);
+    cs_status (*load)(void *context, cs_source *source);
 } cs_accuracy_source;
 
 /* What the task tells its owner as things happen. Values that do not apply are NaN, hash 0. */

@@ -34,6 +34,8 @@ struct cs_task {
     cs_meters meters;
     uint64_t engine_start, charged_mac;
     bool stopped, finishing;
+    bool ready, opened;  /* the accuracy source is prepared; the method has a state */
+    double prepared_mac; /* what that took                  */
     char reason[32];
     void *method_state;    /* for checkpoints; owned by cs_task_run */
     cs_error method_error; /* sentence of the last call a method got refused */
@@ -63,7 +65,8 @@ struct cs_task {
     cs_hw_report report; /* scratch: too large for the stack of a caller's caller */
 };
 
-/* Task and method out of config.resume, instead of open(). */
+/* Task and method out of config.resume, instead of open(); *state stays as it is if the checkpoint
+ * was taken before the method was opened. */
 cs_status cs_task_restore(cs_task *task, void **state, cs_error *err);
 
 double cs_task_now(const cs_task *task);

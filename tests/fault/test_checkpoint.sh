@@ -7,16 +7,17 @@
 # Checkpoints after every step; enough steps to be caught in the middle.
 long="--set checkpoint_s=0 --set primary=mac:6.0e9"
 sanitized && long="--set checkpoint_s=0 --set primary=mac:1.0e9"
+more= # further settings
 run_long() { # RESULTS METHOD
     # shellcheck disable=SC2086
-    "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long --methods "$2" --seeds 0
+    "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long $more --methods "$2" --seeds 0
 }
 trace() { grep -v '"heartbeat"' "$1" | cut -d, -f1-4,7-23; }
 
 # cut_short RESULTS METHOD: a campaign whose parent is killed after two evaluations
 cut_short() {
     # shellcheck disable=SC2086
-    (exec "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long --methods "$2" --seeds 0 >/dev/null 2>&1) &
+    (exec "$COSEARCH" --results "$1" -q run "$CI_PROFILE" $long $more --methods "$2" --seeds 0 >/dev/null 2>&1) &
     parent=$!
     for _ in $(seq 400); do
         [ "$(cat "$1"/ci+custom/runs/*/trace.csv 2>/dev/null | grep -c '"eval"')" -ge 2 ] &&
@@ -37,8 +38,10 @@ again() {
     check "$2: no checkpoint remains" test ! -e "$(echo "$1"/ci+custom/runs/*/ckpt.bin)"
 }
 
-for method in random evolution hsco; do
-    calm=$TEST_DIR/calm-$method cut=$TEST_DIR/cut-$method
+# disturbed METHOD [NAME]: a killed search against a calm one
+disturbed() {
+    method=$1
+    calm=$TEST_DIR/calm-${2:-$method} cut=$TEST_DIR/cut-${2:-$method}
     run_long "$calm" $method >/dev/null || not_ok "$method undisturbed: exit $?"
     same "$calm/ci+custom/results.csv" >"$TEST_DIR/calm.csv"
     trace "$calm"/ci+custom/runs/*/trace.csv >"$TEST_DIR/calm.trace"
@@ -46,6 +49,9 @@ for method in random evolution hsco; do
     check "$method: a checkpoint is left behind" test -e "$(echo "$cut"/ci+custom/runs/*/ckpt.bin)"
     again "$cut" $method
     check "$method: goes on from its checkpoint" grep -q "goes on from a checkpoint" "$cut"/ci+custom/runs/*/log.txt
+}
+for m in random evolution hsco; do
+    disturbed $m
 done
 
 cut=$TEST_DIR/damaged
@@ -53,3 +59,6 @@ cut_short "$cut" hsco
 printf X | dd of="$(echo "$cut"/ci+custom/runs/*/ckpt.bin)" bs=1 seek=700 conv=notrunc 2>/dev/null
 again "$cut" hsco
 check "a damaged checkpoint is passed over" sh -c "! grep -q 'goes on' '$(echo "$cut"/ci+custom/runs/*/log.txt)'"
+
+more="--set source=supernet --set supernet.batch=8 --set supernet.val_subset=40"
+disturbed random shared-weights
