@@ -43,8 +43,9 @@ static void count_instances(const loopnest *nest, spread_out *s)
         for (int t = 0; t < CS_TENSORS; t++)
             s->copies[t][l + 1] = s->copies[t][l] * fan->copies[t];
         s->outputs[l + 1] = s->outputs[l] / fan->distinct[CS_TENSOR_O];
-        s->first[l + 1] = nest->perfect ? s->copies[CS_TENSOR_O][l + 1] * s->outputs[l + 1]
-                                        : loopnest_first(nest, l + 1);
+        if (l + 1 < nest->n_levels) /* nobody asks at the multipliers */
+            s->first[l + 1] = nest->perfect ? s->copies[CS_TENSOR_O][l + 1] * s->outputs[l + 1]
+                                            : loopnest_first(nest, l + 1);
         s->finished[l] = true;
     }
 }
@@ -74,14 +75,14 @@ static void find_finished(const loopnest *nest, spread_out *s)
 }
 
 /* Words handed from neighbour to neighbour below every level from `parent` to above `child`: copies
- * that arrive less words that were sent. */
+ * that arrive less words that were sent. `last` of them arrive at the child. */
 static void count_hops(const loopnest *nest, const spread_out *s, int parent, int child, int tensor,
-                       double sent, double moved, cs_nest_cost *out)
+                       double sent, double moved, double last, cs_nest_cost *out)
 {
     for (int l = parent; l < child; l++) {
         if (!(nest->fan[l].active > 1.0))
             continue;
-        const double arrive = passing(nest, s, l + 1, child, tensor, moved);
+        const double arrive = l + 1 < child ? passing(nest, s, l + 1, child, tensor, moved) : last;
         out->flow[l][tensor].hops += excess(arrive, sent);
         sent = arrive;
     }
@@ -101,16 +102,25 @@ static double forward(const loopnest *nest, const cs_nest_arch *arch, const spre
     return joined;
 }
 
+static inline bool spreads(const loopnest *nest, int parent, int child)
+{
+    for (int l = parent; l < child; l++)
+        if (nest->fan[l].active > 1.0)
+            return true;
+    return false;
+}
+
 /* Traffic of a tensor between a level and the next one that keeps it, or the multipliers. */
 static void count_pair(const loopnest *nest, const cs_nest_arch *arch, spread_out *s, int parent,
                        int child, int tensor, cs_nest_cost *out)
 {
     const double moved = loopnest_moved(nest, child, tensor, arch->halo == CS_NEST_HALO_TIMELOOP);
     double sent = passing(nest, s, parent, child, tensor, moved);
-    const double arrive = passing(nest, s, child, child, tensor, moved);
+    const double arrive =
+        spreads(nest, parent, child) ? passing(nest, s, child, child, tensor, moved) : sent;
     cs_nest_flow *above = &out->flow[parent][tensor];
     cs_nest_flow *below = child < nest->n_levels ? &out->flow[child][tensor] : NULL;
-    count_hops(nest, s, parent, child, tensor, sent, moved, out);
+    count_hops(nest, s, parent, child, tensor, sent, moved, arrive, out);
     if (tensor == CS_TENSOR_O) {
         const double again = excess(sent, s->first[parent]);
         above->updates = sent;

@@ -59,6 +59,18 @@ static void add_row(loopnest_fan *fan, int dim, double bound, uint32_t step)
     }
 }
 
+static inline void add_turn(loopnest *nest, int dim, uint32_t step, uint16_t given, int loop,
+                            int level)
+{
+    const int16_t at = (int16_t)nest->n_turns++;
+    nest->turn[at] = (loopnest_turn){step, given, -1, (int16_t)loop, (uint8_t)level};
+    if (nest->innermost[dim] < 0)
+        nest->innermost[dim] = at;
+    else
+        nest->turn[nest->outermost[dim]].outer = at;
+    nest->outermost[dim] = at;
+}
+
 static bool spread(loopnest *nest, int level, uint32_t *reached)
 {
     const cs_nest_map_level *map = &nest->mapping->level[level];
@@ -84,8 +96,7 @@ static bool spread(loopnest *nest, int level, uint32_t *reached)
         if (slides)
             add_row(fan, l->dim, e.bound, step);
         if (e.bound > 1.0)
-            nest->spatial[nest->n_spatial++] =
-                (loopnest_loop){e.bound, e.trips, step, l->bound, l->dim, (uint8_t)level};
+            add_turn(nest, l->dim, step, l->bound, -1, level);
     }
     return true;
 }
@@ -101,9 +112,10 @@ static bool iterate(const cs_nest_map_level *map, uint32_t *reached, loopnest *n
         const uint32_t step = reached[l->dim];
         const extension e = extend(&reached[l->dim], nest->layer->extent[l->dim], l->bound);
         nest->padded *= (double)l->bound;
-        if (e.bound > 1.0)
-            nest->loop[nest->n_loops++] =
-                (loopnest_loop){e.bound, e.trips, step, l->bound, l->dim, 0};
+        if (e.bound > 1.0) {
+            add_turn(nest, l->dim, step, l->bound, nest->n_loops, 0);
+            nest->loop[nest->n_loops++] = (loopnest_loop){e.bound, e.trips, step, l->bound, l->dim};
+        }
     }
     return true;
 }
@@ -121,7 +133,9 @@ cs_nest_verdict loopnest_prepare(const cs_nest_layer *layer, int n_levels,
     nest->layer = layer;
     nest->mapping = mapping;
     nest->n_levels = n_levels;
-    nest->n_loops = nest->n_spatial = 0;
+    nest->n_loops = nest->n_turns = 0;
+    for (int d = 0; d < CS_NEST_DIMS; d++)
+        nest->innermost[d] = nest->outermost[d] = -1;
     nest->perfect = true;
     nest->padded = 1.0;
     for (int d = 0; d < CS_NEST_DIMS; d++)
@@ -246,37 +260,33 @@ double loopnest_moved(const loopnest *nest, int level, int tensor, bool timeloop
  * has work runs all inner loops in full. */
 static double turns(const loopnest *nest, int dim, int first, int level)
 {
-    const loopnest_loop *chosen[2 * CS_NEST_LEVELS * CS_NEST_DIMS];
+    const loopnest_turn *chosen[2 * CS_NEST_LEVELS * CS_NEST_DIMS];
+    double inside[2 * CS_NEST_LEVELS * CS_NEST_DIMS], all = 1.0, count = 1.0;
     int n = 0;
-    double inner = 1.0, count = 0.0;
-    for (int i = first; i < nest->n_loops; i++)
-        if (nest->loop[i].dim == dim)
-            chosen[n++] = &nest->loop[i];
-    for (int i = 0; i < nest->n_spatial; i++)
-        if (nest->spatial[i].dim == dim && nest->spatial[i].level < level) {
-            int at = n++;
-            for (; at > 0 && chosen[at - 1]->step > nest->spatial[i].step; at--)
-                chosen[at] = chosen[at - 1];
-            chosen[at] = &nest->spatial[i];
-        }
-    for (int i = 0; i < n; i++)
-        inner *= (double)chosen[i]->given;
+    for (int i = nest->innermost[dim]; i >= 0; i = nest->turn[i].outer) {
+        const loopnest_turn *t = &nest->turn[i];
+        if (t->loop < 0 ? t->level >= level : t->loop < first)
+            continue;
+        chosen[n] = t;
+        inside[n++] = all;
+        all *= (double)t->given;
+    }
     uint32_t rest = nest->layer->extent[dim];
-    for (int i = n - 1; i >= 0; i--) {
-        const uint32_t step = chosen[i]->step, given = chosen[i]->given;
-        const uint32_t all = (rest + step - 1) / step, with_work = all < given ? all : given;
-        inner /= (double)given;
-        count += (double)(with_work - 1) * inner;
+    while (n-- > 0) {
+        const uint32_t step = chosen[n]->step, given = chosen[n]->given;
+        const uint32_t reached = (rest + step - 1) / step;
+        const uint32_t with_work = reached < given ? reached : given;
+        count += (double)(with_work - 1) * inside[n];
         rest -= (with_work - 1) * step;
     }
-    return count + 1.0;
+    return count;
 }
 
 static double total_from(const loopnest *nest, int first, int source, int tensor)
 {
     double total = cs_nest_words(nest->layer, tensor);
     for (int d = 0; d < CS_NEST_DIMS; d++)
-        if (!(loopnest_relevant[tensor] & BIT(d)))
+        if (!(loopnest_relevant[tensor] & BIT(d)) && nest->innermost[d] >= 0)
             total *= turns(nest, d, first, source);
     return total;
 }

@@ -14,8 +14,16 @@ typedef struct loopnest_loop {
     uint32_t step;  /* of the dimension, per iteration */
     uint16_t given; /* the bound as given */
     uint8_t dim;
-    uint8_t level; /* spatial loops: of the fan-out */
 } loopnest_loop;
+
+/* A loop of a dimension, temporal or spatial, as one of all loops of that dimension. */
+typedef struct loopnest_turn {
+    uint32_t step;
+    uint16_t given;
+    int16_t outer; /* the next loop of the dimension outwards, or -1 */
+    int16_t loop;  /* temporal: index into loopnest.loop; -1: spatial ...  */
+    uint8_t level; /* ... over the fan-out of this level                   */
+} loopnest_turn;
 
 /* Spatial offsets first, first + step, ... of one dimension below one level. */
 typedef struct loopnest_row {
@@ -38,10 +46,11 @@ typedef struct loopnest_fan {
 typedef struct loopnest {
     const cs_nest_layer *layer;
     const cs_nest_mapping *mapping;
-    int n_levels, n_loops, n_spatial;
+    int n_levels, n_loops, n_turns;
     bool perfect; /* every product of bounds equals its extent */
     loopnest_loop loop[CS_NEST_LEVELS * CS_NEST_DIMS];
-    loopnest_loop spatial[CS_NEST_LEVELS * CS_NEST_DIMS]; /* those that unroll, any order */
+    loopnest_turn turn[2 * CS_NEST_LEVELS * CS_NEST_DIMS];    /* innermost first */
+    int16_t innermost[CS_NEST_DIMS], outermost[CS_NEST_DIMS]; /* turns, or -1 */
     int outside[CS_NEST_LEVELS + 1]; /* loops from this index on are outside the level; index
                                         n_levels is the multipliers */
     /* product from here outwards of bounds (dimension of the tensor) and trips (others) */
