@@ -50,8 +50,9 @@ static int run_file(const char *root, const validate_file *file, validate_result
     } else {
         printf("%-36s %4zu rows, %6zu compared, %6zu exact, median error %-8.3g worst %-8.3g "
                "tolerance %s: %s%s%s\n",
-               file->path, csv.n_rows, r.n_errors, r.exact, validate_median(r.error, r.n_errors),
-               r.worst, file->tolerance, r.failed ? "FAIL, first: " : "pass", r.first_miss,
+               file->path, csv.n_rows, r.n_errors, r.exact,
+               r.n_errors ? validate_median(r.error, r.n_errors) : 0.0, r.worst, file->tolerance,
+               r.failed ? "FAIL, first: " : "pass", r.first_miss,
                r.lines.failed ? " (out of memory)" : "");
         if (r.lines.data)
             fputs(r.lines.data, stdout);
