@@ -124,3 +124,10 @@ void cs_engine_release(cs_engine *engine, void *block, size_t size)
         free(block);
     }
 }
+
+void cs_engine_trim(cs_engine *engine)
+{
+    free(engine->spare);
+    engine->spare = NULL;
+    engine->spare_bytes = 0;
+}

@@ -20,6 +20,8 @@ struct cs_engine {
  * *size gets what was charged and has to be handed back to cs_engine_release. */
 cs_status cs_engine_alloc(cs_engine *engine, size_t bytes, void **out, size_t *size);
 void cs_engine_release(cs_engine *engine, void *block, size_t size); /* NULL is fine */
+/* Lets go of the block kept for reuse, before a larger one is taken in its place. */
+void cs_engine_trim(cs_engine *engine);
 
 /* Called once per engine: one thread inside BLAS, ours are outside. */
 void cs_blas_single_thread(void);

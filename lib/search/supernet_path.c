@@ -319,6 +319,7 @@ static cs_status allocate(cs_supernet *net)
         cs_engine_release(net->engine, net->tensors, net->tensors_size);
         net->tensors = NULL;
         net->tensors_size = 0;
+        cs_engine_trim(net->engine);
         CS_TRY(cs_engine_alloc(net->engine, arena.used, &net->tensors, &net->tensors_size));
     }
     grow(&net->tensor_bytes, arena.used);

@@ -2,13 +2,11 @@
 #define _GNU_SOURCE /* wait4 */
 #include "bench_nn.h"
 
-#include "cosearch/space.h"
 #include "nn/model.h"
 #include "run/env.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,37 +82,6 @@ static cs_net_spec resnet20_spec(void)
         cin = cout;
     }
     return s;
-}
-
-/* fbnet:cifar with k3_e6 at 8 bits in all 22 blocks: one path of the macro network. */
-static bool path_spec(cs_net_spec *out)
-{
-    cs_space *space;
-    cs_net net;
-    cs_error err = {""};
-    cs_design design = {0};
-    size_t first, last;
-    if (cs_space_new("fbnet:cifar", "fpga-chunk", 10, &space, &err) != CS_OK) {
-        fprintf(stderr, "bench nn: %s\n", err.text);
-        return false;
-    }
-    design.n = (uint16_t)cs_space_size(space);
-    cs_space_group(space, CS_GROUP_NETWORK, &first, &last);
-    for (size_t i = first; i < last; i++)
-        for (uint16_t c = 0; c < cs_space_decision(space, i)->n_choices; c++) {
-            char label[32];
-            if (cs_space_label(space, i, c, label, sizeof label) == CS_OK &&
-                strcmp(label, "k3_e6") == 0)
-                design.choice[i] = c;
-        }
-    cs_space_group(space, CS_GROUP_BITWIDTH, &first, &last);
-    for (size_t i = first; i < last; i++)
-        design.choice[i] = (uint16_t)(cs_space_decision(space, i)->n_choices - 1);
-    cs_space_repair(space, &design);
-    const bool ok =
-        cs_space_network(space, &design, &net) == CS_OK && cs_net_lower(&net, out, &err) == CS_OK;
-    cs_space_free(space);
-    return ok;
 }
 
 /* ---- a step -----------------------------------------------------------------------------------
@@ -264,7 +231,6 @@ void bench_nn(void)
                  {"mbconv_stack_k5_fp32_step_ms", 5, CS_BITS_FLOAT},
                  {"mbconv_stack_k5_q8_step_ms", 5, 8}};
     const cs_net_spec resnet = resnet20_spec();
-    cs_net_spec path;
     for (int threads = 1; threads <= 2; threads++) {
         for (size_t i = 0; i < sizeof stack / sizeof *stack; i++) {
             const cs_net_spec spec = stack_spec(stack[i].kernel, stack[i].bits);
@@ -272,8 +238,5 @@ void bench_nn(void)
         }
         bench_step("resnet20_fp32_step_ms", &resnet, threads, 128,
                    "ReLU before the residual sum, no shortcut at stride 2");
-        if (path_spec(&path))
-            bench_step("supernet_cifar_step_ms", &path, threads, 64,
-                       "one path of fbnet:cifar: k3_e6 and 8 bits in all 22 blocks");
     }
 }

@@ -37,6 +37,8 @@ int micro_named(const char *group);
 /* `--step KERNEL BITS THREADS REPEATS`: times of the reference stack alone in a process; exit code.
  */
 int micro_step(int argc, char **argv);
+/* `--supernet SPACE SOURCE STEPS BATCH THREADS`, see full_size.c; exit code. */
+int micro_supernet(int argc, char **argv);
 
 /* One function per file bench_*.c, listed in benches.def. */
 #define MICRO_BENCH(name) void bench_##name(void);

@@ -93,8 +93,12 @@ int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "--step") == 0)
         return micro_step(argc, argv);
+    if (argc >= 2 && strcmp(argv[1], "--supernet") == 0)
+        return micro_supernet(argc, argv);
     if (argc < 2) {
-        fprintf(stderr, "usage: %s OUTPUT.csv [GROUP...] | --step KERNEL BITS THREADS REPEATS\n",
+        fprintf(stderr,
+                "usage: %s OUTPUT.csv [GROUP...] | --step KERNEL BITS THREADS REPEATS |\n"
+                "       --supernet SPACE SOURCE STEPS BATCH THREADS\n",
                 argv[0]);
         return 2;
     }
