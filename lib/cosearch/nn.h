@@ -36,6 +36,9 @@ typedef struct cs_adam {
 } cs_adam;
 void cs_adam_step(const cs_adam *adam, uint64_t step, float *w, const float *g, float *m, float *v,
                   size_t n);
+/* The same with its bias corrections 1 - beta1^step and 1 - beta2^step given. */
+void cs_adam_update(const cs_adam *adam, double c1, double c2, float *w, const float *g, float *m,
+                    float *v, size_t n);
 /* Scales g so that its Euclidean norm is at most max_norm (0: unchanged); returns the norm before.
  */
 double cs_clip_norm(float *g, size_t n, double max_norm);

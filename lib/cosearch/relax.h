@@ -27,10 +27,12 @@ typedef struct cs_logits {
 cs_status cs_logits_new(const uint16_t *n, size_t rows, float init, cs_logits **out);
 void cs_logits_free(cs_logits *logits); /* NULL is fine */
 void cs_logits_zero_grad(cs_logits *logits);
-/* One Adam step with the gradient, of every row or of one. A row counts its own steps: one that is
- * left alone neither drifts with stale momentum nor loses its bias correction. */
+/* One Adam step with the gradient, of every row, of one, or of those marked. A row counts its own
+ * steps: one that is left alone neither drifts with stale momentum nor loses its bias correction.
+ */
 void cs_logits_adam(cs_logits *logits, const cs_adam *adam);
 void cs_logits_adam_row(cs_logits *logits, const cs_adam *adam, size_t row);
+void cs_logits_adam_rows(cs_logits *logits, const cs_adam *adam, const bool *row); /* [rows] */
 uint16_t cs_logits_argmax(const cs_logits *logits, size_t row); /* ties: the lower index */
 /* Entropy of softmax(row) divided by log(n): 1 uniform, 0 decided; 0 for rows of one. */
 double cs_logits_entropy(const cs_logits *logits, size_t row);
@@ -64,12 +66,13 @@ void cs_logits_rescale(float *row, const float *before, const uint16_t *index, s
 
 /* How the accelerator of one given network is searched. */
 typedef enum cs_accel_kind {
-    CS_ACCEL_GRADIENT, /* hard Gumbel samples, straight-through gradient of the log cost against a
-                          moving baseline, credit per sub-accelerator, penalised excess: ours     */
+    CS_ACCEL_GRADIENT, /* hard Gumbel samples; gradient of the log cost against moving means, with
+                          credit per sub-accelerator and prices on resources: ours */
     CS_ACCEL_RELEASED, /* as the authors' code: raw bottleneck time, product of straight-through
-                          factors, Adam at 1e-7, infeasible samples discarded                    */
-    CS_ACCEL_RANDOM,   /* uniform samples                                                        */
-    CS_ACCEL_EXACT     /* the model's exact solver; CS_EUSAGE if it has none                     */
+                          factors, Adam at 1e-7, infeasible samples discarded */
+    CS_ACCEL_RANDOM,   /* uniform samples */
+    CS_ACCEL_EXACT     /* the model's exact solver; CS_EUSAGE if it has none or for another goal
+                          than the interval */
 } cs_accel_kind;
 
 /* What is minimised. */
@@ -84,11 +87,15 @@ typedef struct cs_accel_options {
     cs_accel_kind kind;
     cs_accel_goal goal;
     cs_adam adam;    /* of the logits */
-    double tau;      /* temperature of the samples */
-    double baseline; /* decay of the moving baseline, 0..1 */
-    double penalty;  /* weight of the excess over the limits (cs_limits_excess), in log units */
+    double tau;      /* temperature of the samples, > 0 */
+    double baseline; /* decay of the moving means that a sample is compared with, 0 to below 1 */
+    double focus;    /* exponent of the pipeline's bottleneck: a stage counts as cycles^focus */
+    double price;    /* what a resource's price rises per sample that needs twice the limit */
+    double penalty;  /* weight of the excess over all other limits (cs_limits_excess) */
+    double spread;   /* logits of a decision stay this close to its largest: it keeps exploring */
 } cs_accel_options;
-/* Defaults of a kind: the released one has the authors' values. */
+/* Defaults of a kind; the released one has the authors' values. Only CS_ACCEL_GRADIENT reads focus,
+ * price, penalty, baseline and spread. */
 cs_accel_options cs_accel_defaults(cs_accel_kind kind, cs_accel_goal goal);
 
 /* Cost of a design, with the breakdown per sub-accelerator. A method passes cs_hw_detail. */
@@ -101,24 +108,32 @@ cs_status cs_accel_new(const cs_space *space, const cs_limits *limits,
 void cs_accel_free(cs_accel *engine);                                    /* NULL is fine */
 
 typedef struct cs_accel_result {
-    double cost;      /* goal's value of the best feasible sample; +Inf if none */
-    bool feasible;    /* is there one */
-    uint64_t samples; /* drawn in this call */
+    double cost;      /* cs_accel_cost_of the design returned */
+    bool feasible;    /* does it meet the limits */
+    uint64_t samples; /* cost queries of this call; if 0, cost is NaN */
     cs_hw_metrics hw; /* of the design returned */
 } cs_accel_result;
 
 /* Watches a search: called after every sample with the best feasible cost so far (+Inf: none). */
 typedef void (*cs_accel_watch)(void *context, uint64_t sample, double cost, double best);
 
-/* Searches the accelerator of `inout`'s network with `samples` cost queries and leaves the best
- * feasible sample of this call in it (the given accelerator is the first sample if `keep`), or the
- * one nearest to the limits if none is feasible. Returns the cost callback's status if it is not
- * CS_OK (CS_STOP: the budget is spent; then *inout and *out hold the best so far). */
+/* Searches the accelerator of `inout`'s network with `samples` (at least 1) cost queries and leaves
+ * the best feasible sample of this call in it (the given accelerator is the first sample if
+ * `keep`), or the one nearest to the limits if none is feasible. watch may be NULL.
+ * CS_ACCEL_EXACT makes one query, of the optimum; if no accelerator meets the limits, of the one
+ * given. Any status of the cost callback but CS_OK ends the search and is returned (CS_STOP: the
+ * budget is spent); *inout and *out then hold the best so far. CS_EOUTSIDE: not in the space. */
 cs_status cs_accel_search(cs_accel *engine, cs_design *inout, bool keep, uint64_t samples,
                           cs_rng *rng, cs_accel_cost cost, void *cost_context, cs_accel_watch watch,
                           void *watch_context, cs_accel_result *out);
-/* The most probable accelerator. */
+/* The goal's value: seconds, joules or joule seconds. */
+double cs_accel_cost_of(cs_accel_goal goal, const cs_hw_metrics *metrics);
+/* Mean entropy of the decisions that matter for the network of the last search: 1 as at the start,
+ * 0 decided. */
+double cs_accel_entropy(const cs_accel *engine);
+/* The most probable accelerator for the network of `inout`; decisions that do not matter are 0. */
 void cs_accel_argmax(const cs_accel *engine, cs_design *inout);
+/* What outlives a call: logits, their Adam state, prices. Load: as cs_logits_load. */
 cs_status cs_accel_save(const cs_accel *engine, cs_sink *sink);
 cs_status cs_accel_load(cs_accel *engine, cs_source *source);
 

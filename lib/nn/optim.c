@@ -16,8 +16,13 @@ void cs_sgd_step(float *w, const float *g, float *v, size_t n, double lr, double
 void cs_adam_step(const cs_adam *adam, uint64_t step, float *w, const float *g, float *m, float *v,
                   size_t n)
 {
-    const double c1 = 1.0 - pow(adam->beta1, (double)step);
-    const double c2 = 1.0 - pow(adam->beta2, (double)step);
+    cs_adam_update(adam, 1.0 - pow(adam->beta1, (double)step), 1.0 - pow(adam->beta2, (double)step),
+                   w, g, m, v, n);
+}
+
+void cs_adam_update(const cs_adam *adam, double c1, double c2, float *w, const float *g, float *m,
+                    float *v, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         const double gi = (double)g[i] + adam->weight_decay * (double)w[i];
         const double mi = adam->beta1 * (double)m[i] + (1.0 - adam->beta1) * gi;

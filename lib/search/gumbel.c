@@ -9,7 +9,7 @@ static void softmax(double *y, size_t n)
 {
     double max = y[0], sum = 0.0;
     for (size_t i = 1; i < n; i++)
-        max = fmax(max, y[i]);
+        max = y[i] > max ? y[i] : max;
     for (size_t i = 0; i < n; i++) {
         y[i] = exp(y[i] - max);
         sum += y[i];
@@ -27,7 +27,7 @@ void cs_gumbel_softmax(const float *logit, size_t n, double tau, cs_rng *rng, do
     double max = -INFINITY;
     for (size_t i = 0; i < n; i++) {
         y[i] = (double)logit[i] + (rng ? cs_rng_gumbel(rng) : 0.0);
-        max = fmax(max, y[i]);
+        max = y[i] > max ? y[i] : max;
     }
     for (size_t i = 0; i < n; i++)
         y[i] = (y[i] - max) / tau;

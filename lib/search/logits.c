@@ -75,10 +75,28 @@ void cs_logits_adam_row(cs_logits *t, const cs_adam *adam, size_t row)
                  t->n[row]);
 }
 
+/* Rows that always learn together have the same corrections: two powers a row would cost more than
+ * the step. */
+void cs_logits_adam_rows(cs_logits *t, const cs_adam *adam, const bool *row)
+{
+    uint64_t steps = 0;
+    double c1 = 1.0, c2 = 1.0;
+    for (size_t r = 0; r < t->rows; r++) {
+        const size_t at = t->offset[r];
+        if (row && !row[r])
+            continue;
+        if (++t->steps[r] != steps) {
+            steps = t->steps[r];
+            c1 = 1.0 - pow(adam->beta1, (double)steps);
+            c2 = 1.0 - pow(adam->beta2, (double)steps);
+        }
+        cs_adam_update(adam, c1, c2, &t->value[at], &t->grad[at], &t->m[at], &t->v[at], t->n[r]);
+    }
+}
+
 void cs_logits_adam(cs_logits *t, const cs_adam *adam)
 {
-    for (size_t r = 0; r < t->rows; r++)
-        cs_logits_adam_row(t, adam, r);
+    cs_logits_adam_rows(t, adam, NULL);
 }
 
 uint16_t cs_logits_argmax(const cs_logits *t, size_t row)
