@@ -64,9 +64,11 @@ static cs_status solve(const eval_request *request, const char *text, eval_resul
     cs_hw_report given;
     cs_design design;
     out->solved = true;
-    out->given_fps = (double)NAN;
-    if (given_cost(out->space, text, &request->limits, &design, &given, NULL) == CS_OK)
+    out->given_fps = out->given_edp_js = (double)NAN;
+    if (given_cost(out->space, text, &request->limits, &design, &given, NULL) == CS_OK) {
         out->given_fps = given.total.fps;
+        out->given_edp_js = given.total.edp_js;
+    }
     CS_TRY(cs_design_parse_network(out->space, text, &out->design, err));
     CS_TRY(cs_space_solve(out->space, &request->limits, &out->design, &out->solution, err));
     const cs_status status =

@@ -23,16 +23,16 @@ typedef struct eval_result {
     cs_hw_report report;
     double published_fps, published_edp_js; /* under the authors' published model; NaN: none, or it
                                                is the platform */
-    bool solved; /* the next three are set                                            */
+    bool solved;                            /* the next three are set */
     cs_solution solution;
-    double given_fps; /* of the accelerator in the text; NaN if it names none              */
-    bool trained;     /* accuracy is set */
+    double given_fps, given_edp_js; /* of the accelerator in the text; NaN if it names none */
+    bool trained;                   /* accuracy is set */
     eval_accuracy accuracy;
     const char *accuracy_label; /* borrowed from the trainer */
 } eval_result;
 
 /* CS_EFORMAT, CS_EOUTSIDE, CS_EUSAGE: the text or a name is wrong; CS_EINFEASIBLE: no accelerator
- * meets dsp_max and bram_max. *out is cleared first, so that it can always be freed. */
+ * meets the limits of the solver. *out is cleared first, so that it can always be freed. */
 cs_status eval_design(const eval_request *request, const char *text, eval_result *out,
                       cs_error *err);
 void eval_result_free(eval_result *result);

@@ -17,7 +17,8 @@ static const cs_table_column cost_columns[] = {
     {"bottleneck", false},  {"published_fps", true}, {"published_edp_js", true},
     {"params_count", true}, {"net_mac", true},       {"model_bits", true},
     {"bound_fps", true},    {"proven", true},        {"given_fps", true},
-    {"regret_fps", true},   {"acc", true},           {"acc_kind", false},
+    {"regret_fps", true},   {"bound_edp_js", true},  {"given_edp_js", true},
+    {"regret_edp", true},   {"acc", true},           {"acc_kind", false},
     {"acc_mac", true},      {"acc_wall_s", true},    {"design", false}};
 
 static const cs_table_column layer_columns[] = {
@@ -88,9 +89,20 @@ void eval_output_free(eval_output *o)
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-static double regret(const eval_result *r)
+static bool solved_for(const eval_result *r, cs_objective objective)
 {
-    return r->solved ? 1.0 - r->given_fps / r->report.total.fps : (double)NAN;
+    return r->solved && r->solution.objective == objective;
+}
+
+static double regret_fps(const eval_result *r)
+{
+    return solved_for(r, CS_MOST_FPS) ? 1.0 - r->given_fps / r->report.total.fps : (double)NAN;
+}
+
+static double regret_edp(const eval_result *r)
+{
+    return solved_for(r, CS_LEAST_EDP) ? r->given_edp_js / r->report.total.edp_js - 1.0
+                                       : (double)NAN;
 }
 
 static void violated_text(uint32_t violated, char text[128])
@@ -139,7 +151,10 @@ static void add_cost(cs_table *t, const eval_result *r)
         cs_table_absent(t);
     }
     cs_table_double(t, r->solved ? r->given_fps : (double)NAN, -1);
-    cs_table_double(t, regret(r), -1);
+    cs_table_double(t, regret_fps(r), -1);
+    cs_table_double(t, r->solved ? r->solution.bound_edp_js : (double)NAN, -1);
+    cs_table_double(t, r->solved ? r->given_edp_js : (double)NAN, -1);
+    cs_table_double(t, regret_edp(r), -1);
     if (r->trained) {
         cs_table_double(t, r->accuracy.acc, -1);
         cs_table_text(t, r->accuracy_label);
@@ -292,7 +307,18 @@ static cs_status print_costs(const eval_output *o, const eval_result *r, cs_erro
     return status;
 }
 
-static void print_solution(const eval_result *r)
+static void print_least_edp(const eval_result *r)
+{
+    printf("\nbest accelerator  %.4f uJ s, %s: no accelerator of the platform under these limits\n"
+           "                  is below %.4f; %llu accelerators enumerated\n",
+           1e6 * r->report.total.edp_js, r->solution.proven ? "proven" : "NOT proven",
+           1e6 * r->solution.bound_edp_js, (unsigned long long)r->solution.designs);
+    if (isfinite(r->given_edp_js))
+        printf("given accelerator %.4f uJ s, %.2f times the best\n", 1e6 * r->given_edp_js,
+               1.0 + regret_edp(r));
+}
+
+static void print_most_fps(const eval_result *r)
 {
     printf("\nbest accelerator  %.3f images/s, %s: no accelerator of the platform under these "
            "limits\n                  exceeds %.3f; %llu chunk designs enumerated\n",
@@ -300,7 +326,7 @@ static void print_solution(const eval_result *r)
            (unsigned long long)r->solution.designs);
     if (isfinite(r->given_fps))
         printf("given accelerator %.3f images/s, %.2f %% below the best\n", r->given_fps,
-               100.0 * regret(r));
+               100.0 * regret_fps(r));
 }
 
 /* A breakdown table without the hash column. */
@@ -332,7 +358,7 @@ static cs_status print_design(const eval_output *o, const eval_result *r, cs_err
            r->report.bottleneck ? r->report.bottleneck : "unknown");
     CS_TRY(print_costs(o, r, err));
     if (r->solved)
-        print_solution(r);
+        r->solution.objective == CS_LEAST_EDP ? print_least_edp(r) : print_most_fps(r);
     if (r->trained)
         printf("\naccuracy  %.2f %%  %s\n          %.2f GMAC, %.1f s\n", 100.0 * r->accuracy.acc,
                r->accuracy_label, 1e-9 * (double)r->accuracy.macs, r->accuracy.wall_s);

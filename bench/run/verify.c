@@ -37,15 +37,18 @@ static void published(const cs_profile *profile, const cs_job *job, uint16_t cla
     cs_space_free(sibling);
 }
 
-static void regret(const cs_space *space, const cs_job *job, const cs_design *design, double fps,
-                   cs_row *row)
+static void regret(const cs_space *space, const cs_job *job, const cs_design *design,
+                   const cs_hw_metrics *hw, cs_row *row)
 {
     cs_design best = *design;
     cs_solution solution;
     if (!cs_space_hw_model(space)->solve ||
         cs_space_solve(space, &job->limits, &best, &solution, NULL) != CS_OK || !solution.proven)
         return;
-    cs_row_number(row, "regret_fps", 1.0 - fps / solution.fps);
+    if (solution.objective == CS_LEAST_EDP)
+        cs_row_number(row, "regret_edp", hw->edp_js / solution.edp_js - 1.0);
+    else
+        cs_row_number(row, "regret_fps", 1.0 - hw->fps / solution.fps);
 }
 
 static void describe_network(const cs_net *net, cs_row *row)
@@ -88,7 +91,7 @@ static cs_status verify(const cs_profile *profile, const cs_job *job, uint16_t c
     cs_hash_hex(cs_design_hash(space, &design), hex);
     cs_row_text(row, "design_hash", hex);
     describe_network(&net, row);
-    regret(space, job, &design, hw.fps, row);
+    regret(space, job, &design, &hw, row);
     published(profile, job, classes, space, &design, report, row);
     return CS_OK;
 }

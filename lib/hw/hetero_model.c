@@ -171,6 +171,7 @@ static void report_totals(const hetero_engine *engine, size_t n_units, const cs_
     r->interval_cycles = cycles;
     *total = (cs_hw_metrics){.dsp = NAN,
                              .bram = NAN,
+                             .overflow = NAN,
                              .fps = HETERO_CLOCK_HZ / cycles,
                              .latency_s = cycles / HETERO_CLOCK_HZ,
                              .energy_j = energy,

@@ -129,18 +129,15 @@ static void place_dla(plan *p, uint32_t pes)
     repeat(p, CS_DIM_C, ((uint32_t)RF_BITS_PER_PE - p->sum) / (2 * taps * p->widest));
 }
 
+/* One tap at a time, so that inputs wander from neighbour to neighbour. */
 static void place_shi(plan *p, uint32_t pes)
 {
-    const uint32_t taps = p->extent[CS_DIM_R] * p->extent[CS_DIM_S];
     uint32_t columns = 8, rows = pes / 8;
     unroll(p, CS_DIM_Q, &columns);
     unroll(p, CS_DIM_P, &rows);
     unroll(p, CS_DIM_K, &rows);
     unroll(p, CS_DIM_G, &rows);
-    p->pe[CS_DIM_R] = p->extent[CS_DIM_R];
-    p->pe[CS_DIM_S] = p->extent[CS_DIM_S];
-    repeat(p, CS_DIM_K,
-           ((uint32_t)RF_BITS_PER_PE - taps * p->widest) / (taps * p->widest + p->sum));
+    repeat(p, CS_DIM_K, ((uint32_t)RF_BITS_PER_PE - p->widest) / (p->widest + p->sum));
 }
 
 static void place_rs(plan *p, uint32_t pes)
@@ -347,7 +344,7 @@ static void add_loops(cs_nest_map_level *level, const char *order, const uint32_
 void hetero_nest_mapping(const hetero_engine *engine, const cs_nest_layer *layer,
                          cs_nest_mapping *out)
 {
-    static const char *const passes[HETERO_DATAFLOWS] = {"GKCPQ", "GKPQC", "GKPCQ"};
+    static const char *const passes[HETERO_DATAFLOWS] = {"GKCPQ", "GKPQCRS", "GKPCQ"};
     plan p;
     make_plan(engine, layer, &p);
     for (int l = 0; l < LEVELS; l++) {

@@ -133,7 +133,7 @@ cs_status cs_hetero_evaluate(const cs_hw_model *model, const cs_hw_context *ctx,
     if (!m || n < 1 || n > CS_HETERO_CHAINS_MAX)
         return CS_EUSAGE;
     *out = (cs_hetero_report){.n_units = hetero_decode(m, choice, unit)};
-    out->total = (cs_hw_metrics){.dsp = NAN, .bram = NAN};
+    out->total = (cs_hw_metrics){.dsp = NAN, .bram = NAN, .overflow = NAN};
     double static_w = 0.0;
     for (size_t u = 0; u < out->n_units; u++) {
         m->build(&unit[u], widest, &engine[u]);

@@ -1,5 +1,6 @@
 /* Rates of the cost models and times of the exact solver, on the example network of the authors'
  * model file (70 layers, CIFAR dimensions) and golden case A's accelerator. */
+#include "bench_hetero.h"
 #include "bench_nest.h"
 #include "micro.h"
 
@@ -168,9 +169,12 @@ void bench_hw(void)
     measure("fpga_chunk_networks_per_s", "fpga-chunk", evaluate, "networks_per_s");
     measure_drawn("asic_pe_networks_per_s", "asic-pe");
     measure_drawn("asic_pe_published_networks_per_s", "asic-pe-published");
+    measure_drawn("asic_hetero_networks_per_s", "asic-hetero");
+    measure_drawn("asic_hetero_published_networks_per_s", "asic-hetero-published");
     measure("exact_solver_ms", "fpga-chunk-published", solve, "ms");
     measure("exact_solver_free_ms", "fpga-chunk-published:free", solve, "ms");
     measure("exact_solver_corrected_ms", "fpga-chunk", solve, "ms");
     measure("exact_solver_corrected_free_ms", "fpga-chunk:free", solve, "ms");
     bench_nest();
+    bench_hetero();
 }
