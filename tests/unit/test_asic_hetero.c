@@ -291,6 +291,49 @@ Test(asic_hetero, every_schedule_fits)
     }
 }
 
+/* More channels, pixels or taps seldom cost less: fixed tiles may divide a larger layer better. */
+Test(asic_hetero, growing_a_layer_seldom_helps)
+{
+    enum { CASES = 20000 };
+    int faster = 0, thriftier = 0;
+    cs_rng rng;
+    cs_rng_seed(&rng, 62);
+    for (int i = 0; i < CASES; i++) {
+        const hetero_unit unit = {0, (uint8_t)cs_rng_below(&rng, 3),
+                                  (int32_t)(32 * (1 + cs_rng_below(&rng, 128))),
+                                  (int32_t)(8 * (1 + cs_rng_below(&rng, 8)))};
+        const bool depthwise = cs_rng_below(&rng, 3) == 0;
+        const uint32_t grow = cs_rng_below(&rng, 4);
+        cs_conv layer[2] = {conv(
+            (uint16_t)(1 + cs_rng_below(&rng, 1200)), (uint16_t)(1 + cs_rng_below(&rng, 1200)),
+            (uint8_t)(1 + 2 * cs_rng_below(&rng, 3)), (uint16_t)(1 + cs_rng_below(&rng, 100)))};
+        double cycles[2], energy[2] = {0};
+        hetero_engine e;
+        layer[1] = layer[0];
+        layer[1].cin = (uint16_t)(layer[1].cin + (grow == 0 ? 1 + cs_rng_below(&rng, 20) : 0));
+        layer[1].cout = (uint16_t)(layer[1].cout + (grow == 1 ? 1 + cs_rng_below(&rng, 20) : 0));
+        layer[1].out_size =
+            (uint16_t)(layer[1].out_size + (grow == 2 ? 1 + cs_rng_below(&rng, 9) : 0));
+        layer[1].kernel = (uint8_t)(layer[1].kernel + (grow == 3 ? 2 : 0));
+        hetero_nest_build(&unit, 8, &e);
+        for (int k = 0; k < 2; k++) {
+            hetero_cost c;
+            layer[k].depthwise = depthwise;
+            if (depthwise)
+                layer[k].groups = layer[k].cout = layer[k].cin;
+            hetero_nest_cost(&e, &layer[k], &c);
+            cycles[k] = c.cycles;
+            for (int l = 0; l < CS_HW_LEVELS; l++)
+                energy[k] += c.energy_j[l];
+        }
+        cr_assert(cycles[1] > 0.25 * cycles[0] && energy[1] > 0.25 * energy[0]);
+        faster += cycles[1] < cycles[0] * (1 - 1e-9);
+        thriftier += energy[1] < energy[0] * (1 - 1e-9);
+    }
+    cr_assert_lt(faster, CASES / 50);
+    cr_assert_lt(thriftier, CASES / 200);
+}
+
 /* More bandwidth never slows a layer down and never changes its energy. */
 Test(asic_hetero, bandwidth_only_helps)
 {
