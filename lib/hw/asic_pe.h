@@ -123,9 +123,20 @@ void asic_pe_nest_need(const cs_conv *, const pe_bounds *, pe_need *need); /* ra
 /* The part as it is built: the PEs that the array has, a buffer for the largest tiles, registers
  * for one weight, input and sum. */
 void asic_pe_nest_arch(const pe_unit *, const pe_need *, cs_nest_arch *out);
-/* One convolution, all its groups, on a part that was built for it. */
+/* Bits of a sum of a convolution's products, at most 32. */
+uint8_t asic_pe_sum_bits(const cs_conv *);
+
+enum { PE_NEST_DRAM, PE_NEST_GLB, PE_NEST_RF, PE_NEST_LEVELS }; /* levels of pe_nest_arch */
+typedef struct pe_nest_cost {
+    double cycles, dram_bits;
+    double pj[CS_HW_LEVELS]; /* the static part is 0 */
+} pe_nest_cost;
+/* One convolution, all its groups, on a part that was built for it. The second is what the model
+ * uses, the first its definition through the general loop-nest model: the same numbers, slower. */
 void asic_pe_nest_cost(const pe_unit *, const cs_conv *, const pe_bounds *, const cs_nest_arch *,
                        cs_nest_cost *out);
+void asic_pe_nest_fast(const pe_unit *, const cs_conv *, const pe_bounds *, const cs_nest_arch *,
+                       pe_nest_cost *out);
 
 /* Report of a list of convolutions through loop nests. `pipelined`: the parts work on different
  * images at the same time; otherwise one after the other, as published. Limits may be NULL. */

@@ -7,8 +7,6 @@
 #include "cosearch/loopnest.h"
 #include <string.h>
 
-enum { DRAM, GLB, RF, NEST_LEVELS };
-
 #define NODE_NM CS_TECH_45NM
 #define BUFFER_PORT_BITS 64.0
 /* 64 bits at 90 MHz, as published. */
@@ -25,7 +23,7 @@ static const uint8_t nest_dim[PE_LOOPS] = {
 /* ---- one layer ---- */
 
 /* Bits of a sum of products that cannot overflow, up to 32. */
-static uint8_t sum_bits(const cs_conv *c)
+uint8_t asic_pe_sum_bits(const cs_conv *c)
 {
     const uint32_t terms =
         (uint32_t)(c->cin / c->groups) * (uint32_t)c->kernel * (uint32_t)c->kernel;
@@ -46,7 +44,7 @@ static void set_layer(const cs_conv *c, cs_nest_layer *out)
                                       [CS_DIM_R] = c->kernel,
                                       [CS_DIM_S] = c->kernel},
                            .stride = c->stride,
-                           .bits = {c->bits, c->bits, sum_bits(c)},
+                           .bits = {c->bits, c->bits, asic_pe_sum_bits(c)},
                            .out_bits = c->bits};
 }
 
@@ -61,11 +59,12 @@ static void add_loop(cs_nest_loop *list, uint8_t *n, uint8_t dim, int32_t bound)
 static void set_mapping(const pe_unit *unit, const cs_conv *c, const pe_bounds *b,
                         cs_nest_mapping *out)
 {
-    static const int level[PE_LEVELS] = {[PE_BUFFER] = GLB, [PE_DRAM] = DRAM};
-    for (int l = 0; l < NEST_LEVELS; l++)
+    static const int level[PE_LEVELS] = {[PE_BUFFER] = PE_NEST_GLB, [PE_DRAM] = PE_NEST_DRAM};
+    for (int l = 0; l < PE_NEST_LEVELS; l++)
         out->level[l].keep = CS_KEEP_ALL, out->level[l].n_temporal = out->level[l].n_spatial = 0;
     if (!c->depthwise)
-        add_loop(out->level[DRAM].temporal, &out->level[DRAM].n_temporal, CS_DIM_G, c->groups);
+        add_loop(out->level[PE_NEST_DRAM].temporal, &out->level[PE_NEST_DRAM].n_temporal, CS_DIM_G,
+                 c->groups);
     for (size_t k = 0; k < PE_LEVELS; k++) {
         cs_nest_map_level *map = &out->level[level[k]];
         for (size_t i = unit->n_loops; i-- > 0;) {
@@ -77,7 +76,7 @@ static void set_mapping(const pe_unit *unit, const cs_conv *c, const pe_bounds *
     }
     size_t sides;
     const uint8_t *loop = asic_pe_array_loops(unit, &sides);
-    cs_nest_map_level *map = &out->level[GLB];
+    cs_nest_map_level *map = &out->level[PE_NEST_GLB];
     for (size_t i = 0; i < sides; i++) {
         const bool channels = loop[i] == PE_CH_OUT && c->depthwise;
         add_loop(map->spatial, &map->n_spatial, channels ? CS_DIM_G : nest_dim[loop[i]],
@@ -100,8 +99,8 @@ static double tile_bits(const cs_conv *c, const pe_bounds *b)
                       (c->stride * (e[PE_COL_OUT] - 1.0) + e[PE_COL_KERNEL]) *
                       e[c->depthwise ? PE_CH_OUT : PE_CH_IN];
     const double weights = e[PE_CH_OUT] * e[PE_CH_IN] * e[PE_ROW_KERNEL] * e[PE_COL_KERNEL];
-    return 2.0 *
-           ((in + weights) * c->bits + e[PE_CH_OUT] * e[PE_ROW_OUT] * e[PE_COL_OUT] * sum_bits(c));
+    return 2.0 * ((in + weights) * c->bits +
+                  e[PE_CH_OUT] * e[PE_ROW_OUT] * e[PE_COL_OUT] * asic_pe_sum_bits(c));
 }
 
 /* ---- one part ---- */
@@ -113,25 +112,26 @@ void asic_pe_nest_arch(const pe_unit *unit, const pe_need *need, cs_nest_arch *o
     for (size_t i = 0; i < PE_LOOPS; i++)
         pes *= unit->spatial[i];
     memset(out, 0, sizeof *out);
-    out->n_levels = NEST_LEVELS;
+    out->n_levels = PE_NEST_LEVELS;
     out->halo = CS_NEST_HALO_EXACT;
     out->fill_drain = true;
     out->drain_reads = true;
     out->clock_hz = PE_CLOCK_HZ;
-    for (int l = 0; l < NEST_LEVELS; l++) {
+    for (int l = 0; l < PE_NEST_LEVELS; l++) {
         cs_nest_level *level = &out->level[l];
         level->may_keep = CS_KEEP_ALL;
         level->mesh_x = level->mesh_y = 1;
-        level->read_bits_per_cycle = level->write_bits_per_cycle = l == DRAM  ? DRAM_BITS_PER_CYCLE
-                                                                   : l == GLB ? BUFFER_PORT_BITS
-                                                                              : (double)INFINITY;
+        level->read_bits_per_cycle = level->write_bits_per_cycle =
+            l == PE_NEST_DRAM  ? DRAM_BITS_PER_CYCLE
+            : l == PE_NEST_GLB ? BUFFER_PORT_BITS
+                               : (double)INFINITY;
     }
-    cs_tech_dram_level(&out->level[DRAM]);
-    cs_tech_sram_level(&out->level[GLB], NODE_NM, need->buffer_bits, BUFFER_PORT_BITS);
-    cs_tech_rf_level(&out->level[RF], registers, registers / CS_TENSORS);
-    out->level[GLB].double_buffered = true;
-    out->level[GLB].hop_pj_bit = CS_TECH_HOP_PJ_BIT;
-    out->level[GLB].mesh_x = (uint32_t)pes;
+    cs_tech_dram_level(&out->level[PE_NEST_DRAM]);
+    cs_tech_sram_level(&out->level[PE_NEST_GLB], NODE_NM, need->buffer_bits, BUFFER_PORT_BITS);
+    cs_tech_rf_level(&out->level[PE_NEST_RF], registers, registers / CS_TENSORS);
+    out->level[PE_NEST_GLB].double_buffered = true;
+    out->level[PE_NEST_GLB].hop_pj_bit = CS_TECH_HOP_PJ_BIT;
+    out->level[PE_NEST_GLB].mesh_x = (uint32_t)pes;
     cs_tech_finish(out, need->operand_bits, need->operand_bits, need->sum_bits);
 }
 
@@ -139,7 +139,7 @@ void asic_pe_nest_need(const cs_conv *c, const pe_bounds *bounds, pe_need *need)
 {
     need->buffer_bits = fmax(need->buffer_bits, tile_bits(c, bounds));
     need->operand_bits = fmax(need->operand_bits, c->bits);
-    need->sum_bits = fmax(need->sum_bits, sum_bits(c));
+    need->sum_bits = fmax(need->sum_bits, asic_pe_sum_bits(c));
 }
 
 void asic_pe_nest_cost(const pe_unit *unit, const cs_conv *c, const pe_bounds *bounds,
@@ -220,29 +220,16 @@ static bool copy_equal(const network *net, size_t i, cs_hw_report *report)
     return false;
 }
 
-static double flow_pj(const cs_nest_cost *cost, int level)
-{
-    double pj = 0.0;
-    for (int t = 0; t < CS_TENSORS; t++)
-        pj += cost->flow[level][t].energy_pj;
-    return pj;
-}
-
 static void cost_layer(const network *net, const cs_nest_arch *arch, size_t i,
                        cs_hw_layer_cost *out)
 {
     const cs_conv *c = &net->conv[i];
-    cs_nest_cost cost;
-    asic_pe_nest_cost(&net->unit[c->depthwise], c, &net->bounds[i], arch, &cost);
-    const double dram_pj = flow_pj(&cost, DRAM);
+    pe_nest_cost cost;
+    asic_pe_nest_fast(&net->unit[c->depthwise], c, &net->bounds[i], arch, &cost);
     out->cycles = cost.cycles;
-    out->dram_bits = dram_pj / CS_TECH_DRAM_PJ_BIT;
-    out->energy_j[CS_HW_MAC] = 1e-12 * cost.mac_pj;
-    out->energy_j[CS_HW_RF] = 1e-12 * flow_pj(&cost, RF);
-    out->energy_j[CS_HW_GLB] = 1e-12 * flow_pj(&cost, GLB);
-    out->energy_j[CS_HW_DRAM] = 1e-12 * dram_pj;
-    for (int t = 0; t < CS_TENSORS; t++)
-        out->energy_j[CS_HW_ARRAY] += 1e-12 * cost.flow[GLB][t].hop_pj;
+    out->dram_bits = cost.dram_bits;
+    for (size_t level = 0; level < CS_HW_LEVELS; level++)
+        out->energy_j[level] = 1e-12 * cost.pj[level];
 }
 
 void asic_pe_nest_report(const pe_platform *p, bool pipelined, const cs_conv *conv, size_t n,
@@ -263,7 +250,7 @@ void asic_pe_nest_report(const pe_platform *p, bool pipelined, const cs_conv *co
                      CS_VIOLATES_BUFFER);
         asic_pe_need(&report->total, 2.0 * need->operand_bits + need->sum_bits, p->register_bits,
                      CS_VIOLATES_REGISTERS);
-        asic_pe_need(&report->total, arch[part].level[GLB].mesh_x, net.unit[part].pes,
+        asic_pe_need(&report->total, arch[part].level[PE_NEST_GLB].mesh_x, net.unit[part].pes,
                      CS_VIOLATES_PES);
     }
     for (size_t i = 0; i < n; i++) {

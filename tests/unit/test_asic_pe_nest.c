@@ -179,6 +179,56 @@ Test(asic_pe_nest, weight_traffic_equals_a_walk)
     cr_assert_geq(several, 50);
 }
 
+static void check_same(double fast, double general, const char *what, int i)
+{
+    cr_assert(test_relative(fast, general) < 1e-11 || fabs(fast - general) < 1e-9,
+              "%s, case %d: %.17g, %.17g", what, i, fast, general);
+}
+
+/* The special code of the model against its definition through the general loop nest: whole and
+ * padded nests, one and two groups, both strides, all templates and orders. */
+Test(asic_pe_nest, fast_equals_the_general_nest)
+{
+    cs_rng rng;
+    cs_rng_seed(&rng, 8);
+    int whole = 0, groups = 0, bound[3] = {0};
+    for (int i = 0; i < 60000; i++) {
+        const size_t part = cs_rng_below(&rng, 2);
+        const pe_unit unit = random_unit(&rng, part, 1 + cs_rng_below(&rng, 300),
+                                         1 + cs_rng_below(&rng, i % 3 ? 60000 : 500));
+        cs_conv c = random_conv(&rng, part == PE_DEPTHWISE);
+        if (cs_rng_below(&rng, 4) == 0) { /* sizes that divide well */
+            c.out_size = (uint16_t)(1u << cs_rng_below(&rng, 6));
+            c.cin = (uint16_t)(c.groups * (1u << cs_rng_below(&rng, 7)));
+            c.cout = (uint16_t)(c.groups * (1u << cs_rng_below(&rng, 7)));
+            if (c.depthwise)
+                c.cin = c.cout = c.groups = (uint16_t)(1u << cs_rng_below(&rng, 8));
+            c.in_size = (uint16_t)(c.out_size * c.stride);
+        }
+        const cs_nest_arch arch = arch_for(&unit, &c, &c);
+        const pe_bounds b = bounds_of(&unit, &c);
+        const cs_nest_cost general = cost_of(&unit, &c, &arch);
+        pe_nest_cost fast;
+        asic_pe_nest_fast(&unit, &c, &b, &arch, &fast);
+        double pj[CS_HW_LEVELS] = {[CS_HW_MAC] = general.mac_pj};
+        for (int t = 0; t < CS_TENSORS; t++) {
+            pj[CS_HW_DRAM] += general.flow[0][t].energy_pj;
+            pj[CS_HW_GLB] += general.flow[1][t].energy_pj;
+            pj[CS_HW_RF] += general.flow[2][t].energy_pj;
+            pj[CS_HW_ARRAY] += general.flow[1][t].hop_pj;
+        }
+        for (size_t level = 0; level < CS_HW_LEVELS; level++)
+            check_same(fast.pj[level], pj[level], cs_hw_level_names[level], i);
+        check_same(fast.cycles, general.cycles, "cycles", i);
+        check_same(fast.dram_bits, pj[CS_HW_DRAM] / CS_TECH_DRAM_PJ_BIT, "off-chip bits", i);
+        whole += general.compute_cycles * general.units == general.macs;
+        groups += c.groups == 2 && !c.depthwise;
+        bound[general.bound + 1]++;
+    }
+    cr_assert(whole > 300 && groups > 5000 && bound[0] > 300 && bound[1] > 300 && bound[2] > 300,
+              "%d %d, bound by %d %d %d", whole, groups, bound[0], bound[1], bound[2]);
+}
+
 /* On one accelerator, a layer with more channels, a larger map or more bits never takes less time
  * or energy; a longer kernel neither. */
 Test(asic_pe_nest, growing_a_layer_never_helps)
