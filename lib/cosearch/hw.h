@@ -35,10 +35,11 @@ enum {
     /* capacities of the accelerator itself, checked with and without limits */
     CS_VIOLATES_BUFFER = 1u << 7,    /* a tile exceeds the on-chip buffer */
     CS_VIOLATES_REGISTERS = 1u << 8, /* or the registers of a processing element */
-    CS_VIOLATES_PES = 1u << 9        /* the array exceeds the processing elements */
+    CS_VIOLATES_PES = 1u << 9,       /* the array exceeds the processing elements */
+    CS_VIOLATES_PORTS = 1u << 10     /* the ports exceed the memory interface or its slices */
 };
-#define CS_VIOLATES_COUNT 10
-/* "dsp_max", ..., "area_max_mm2", "buffer", "registers", "pes": what bit i stands for. */
+#define CS_VIOLATES_COUNT 11
+/* "dsp_max", ..., "area_max_mm2", "buffer", "registers", "pes", "ports": what bit i stands for. */
 extern const char *const cs_violated_names[CS_VIOLATES_COUNT];
 
 typedef struct cs_hw_metrics {

@@ -1,4 +1,5 @@
 #include "fpga_chunk.h"
+#include "fpga_parts.h"
 
 #include <assert.h>
 #include <string.h>
@@ -144,8 +145,7 @@ cs_status fpga_evaluate(const fpga_model *model, const cs_hw_context *ctx, const
 
 /* ---- the models ---- */
 
-/* PS DDR3 of the ZC706 as measured by Qiu et al. (FPGA'16): 4.2 GB/s. */
-#define ZC706_DRAM_BITS_PER_CYCLE (4.2e9 * 8.0 / FPGA_CLOCK_HZ)
+#define ZC706_DRAM_BITS_PER_CYCLE (FPGA_DRAM_BITS_PER_S / FPGA_CLOCK_HZ)
 
 /* Binds a const fpga_model to the function types of cs_hw_model. */
 #define FPGA_MODEL(id, version_, name_, summary_, ...)                                             \

@@ -156,10 +156,6 @@ bool fpga_published_merge(fpga_layer *into, const fpga_layer *from);
 cs_status fpga_corrected_lower(const fpga_layout *, const cs_net *, fpga_layer *, size_t *n);
 void fpga_corrected_cost(fpga_chunk *, const fpga_layer *, double *cycles, double *dram_bits);
 fpga_resources fpga_corrected_resources(const fpga_chunk *);
-/* Products of two `bits`-wide operands per DSP48E1 and cycle: 4 up to 4 bits, 2 up to 8, else 1.
- * Arithmetic of the 25x18 ports and 48-bit accumulator (UG479) with shared operands and one guard
- * bit, never more than published designs reach (2 at 8 bits, 4 at 4 bits). */
-int32_t fpga_products_per_dsp(int32_t bits);
 bool fpga_corrected_merge(fpga_layer *into, const fpga_layer *from);
 
 #endif

@@ -4,29 +4,7 @@
  * packing, block RAM shapes, pipeline fill, off-chip traffic. Integer arithmetic throughout.
  * docs/hw-models.md gives each deviation from the published model and its reason. */
 #include "fpga_chunk.h"
-
-#include <assert.h>
-
-#define PIPELINE_FILL 20  /* cycles from the first operands of a tile to its first result */
-#define LUT_RAM_BITS 1024 /* a weight bank up to this size is LUT RAM and costs no block RAM */
-
-static int64_t at_most(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t at_least(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Everything divided here is a size of one tile or map in words or bits: far below 2^32, where
- * division is several times faster than on 64 bits. */
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    assert(a >= 0 && b > 0 && a + b <= UINT32_MAX);
-    return (int64_t)(((uint32_t)a + (uint32_t)b - 1) / (uint32_t)b);
-}
+#include "fpga_parts.h"
 
 /* 16-bit words moved per cycle by a buffer with x banks, as published. */
 static int64_t port(int64_t x)
@@ -76,26 +54,6 @@ bool fpga_corrected_merge(fpga_layer *into, const fpga_layer *from)
 
 /* ---- cycles and traffic ---- */
 
-/* Input rows (or columns) read for all output tiles of side `tile`, padding excluded: every tile
- * reads the rows its window covers, so neighbours overlap. Tile i covers the rows
- * i*tile*stride - pad .. that + window - 1 of which 0..in-1 exist. */
-static int64_t rows_read(const fpga_layer *l, int64_t tile, int64_t tiles)
-{
-    const int64_t s = l->stride, pad = l->kernel / 2;
-    const int64_t last = l->out_size - (tiles - 1) * tile; /* output rows of the last tile */
-    int64_t rows = (tiles - 1) * ((tile - 1) * s + l->kernel) + (last - 1) * s + l->kernel;
-    for (int64_t i = 0; i < tiles && i * tile * s < pad; i++)
-        rows -= pad - i * tile * s;
-    for (int64_t i = tiles - 1; i >= 0; i--) {
-        const int64_t outputs = i == tiles - 1 ? last : tile;
-        const int64_t end = (i * tile + outputs - 1) * s - pad + l->kernel; /* one past its rows */
-        if (end <= l->in_size)
-            break;
-        rows -= end - l->in_size;
-    }
-    return rows;
-}
-
 typedef struct tiling {
     int64_t tr, tc, tm, tn;           /* tiles, not larger than the layer */
     int64_t rows, columns, outs, ins; /* how many of each */
@@ -104,14 +62,14 @@ typedef struct tiling {
 static tiling tile_layer(const fpga_chunk *chunk, const fpga_layer *l)
 {
     const int32_t *v = chunk->v;
-    tiling t = {.tr = at_most(v[CHUNK_TR], l->out_size),
-                .tc = at_most(v[CHUNK_TC], l->out_size),
-                .tm = at_most(v[CHUNK_TM], l->cout),
-                .tn = chunk->depthwise ? 1 : at_most(v[CHUNK_TN], l->cin)};
-    t.rows = ceil_div(l->out_size, t.tr);
-    t.columns = t.tc == t.tr ? t.rows : ceil_div(l->out_size, t.tc);
-    t.outs = ceil_div(l->cout, t.tm);
-    t.ins = chunk->depthwise ? 1 : ceil_div(l->cin, t.tn);
+    tiling t = {.tr = fpga_min(v[CHUNK_TR], l->out_size),
+                .tc = fpga_min(v[CHUNK_TC], l->out_size),
+                .tm = fpga_min(v[CHUNK_TM], l->cout),
+                .tn = chunk->depthwise ? 1 : fpga_min(v[CHUNK_TN], l->cin)};
+    t.rows = fpga_ceil_div(l->out_size, t.tr);
+    t.columns = t.tc == t.tr ? t.rows : fpga_ceil_div(l->out_size, t.tc);
+    t.outs = fpga_ceil_div(l->cout, t.tm);
+    t.ins = chunk->depthwise ? 1 : fpga_ceil_div(l->cin, t.tn);
     return t;
 }
 
@@ -126,32 +84,36 @@ static int64_t run_cycles(const fpga_chunk *chunk, const fpga_layer *l, const ti
     const int64_t out_words = t->tm * t->tr * t->tc;
     int64_t compute = t->tc * k * k, read_in, read_weights;
     if (rows)
-        compute *= t->tm * t->tn * ceil_div(t->tr, r);
+        compute *= t->tm * t->tn * fpga_ceil_div(t->tr, r);
     else
-        compute *= t->tr * ceil_div(t->tm, m) *
-                   (chunk->depthwise || v[CHUNK_MODE] == 0 ? t->tn : ceil_div(t->tn, v[CHUNK_N]));
-    compute += PIPELINE_FILL;
+        compute *=
+            t->tr * fpga_ceil_div(t->tm, m) *
+            (chunk->depthwise || v[CHUNK_MODE] == 0 ? t->tn : fpga_ceil_div(t->tn, v[CHUNK_N]));
+    compute += FPGA_PIPELINE_FILL;
     if (chunk->depthwise)
-        read_in = ceil_div(t->tm * ih * iw * q, 16 * port(m));
+        read_in = fpga_ceil_div(t->tm * ih * iw * q, 16 * port(m));
     else
-        read_in = ceil_div(t->tn * ih * iw * q, 16 * port(rows ? ih : v[CHUNK_N]));
+        read_in = fpga_ceil_div(t->tn * ih * iw * q, 16 * port(rows ? ih : v[CHUNK_N]));
     if (rows)
-        read_weights = ceil_div(t->tm * t->tn * k * q, 16);
+        read_weights = fpga_ceil_div(t->tm * t->tn * k * q, 16);
     else
-        read_weights = ceil_div(t->tm * t->tn * k * k * q, 16 * port(m));
+        read_weights = fpga_ceil_div(t->tm * t->tn * k * k * q, 16 * port(m));
     const int64_t v_out = rows ? r : m;
-    const int64_t write = ceil_div(out_words * q, 16 * port(v_out)) + /* and clear the buffer */
-                          ceil_div(out_words * q, 16 * v_out);
+    const int64_t write =
+        fpga_ceil_div(out_words * q, 16 * port(v_out)) + /* and clear the buffer */
+        fpga_ceil_div(out_words * q, 16 * v_out);
     return t->rows * t->columns * t->outs *
-           (write + t->ins * (at_least(compute, read_in) + read_weights));
+           (write + t->ins * (fpga_max(compute, read_in) + read_weights));
 }
 
 /* Words between chip and DRAM for one run: inputs once per output-channel tile, weights once per
  * spatial tile, outputs once. */
 static int64_t dram_words(const fpga_chunk *chunk, const fpga_layer *l, const tiling *t)
 {
-    const int64_t height = rows_read(l, t->tr, t->rows);
-    const int64_t width = t->tc == t->tr ? height : rows_read(l, t->tc, t->columns);
+    const int64_t height = fpga_rows_read(l->in_size, l->out_size, l->kernel, l->stride, t->tr);
+    const int64_t width =
+        t->tc == t->tr ? height
+                       : fpga_rows_read(l->in_size, l->out_size, l->kernel, l->stride, t->tc);
     const int64_t inputs = height * width * (chunk->depthwise ? l->cout : l->cin * t->outs);
     const int64_t weights = t->rows * t->columns * l->cout * l->cin * l->kernel * l->kernel;
     return inputs + weights + (int64_t)l->cout * l->out_size * l->out_size;
@@ -166,27 +128,6 @@ void fpga_corrected_cost(fpga_chunk *chunk, const fpga_layer *l, double *cycles,
 
 /* ---- resources ---- */
 
-int32_t fpga_products_per_dsp(int32_t bits)
-{
-    return bits <= 4 ? 4 : bits <= 8 ? 2 : 1;
-}
-
-/* Block RAMs of 18 Kbit for one bank: 16Kx1, 8Kx2, 4Kx4, 2Kx9, 1Kx18. */
-static int64_t bank_brams(int64_t words, int32_t bits)
-{
-    const int64_t depth = bits <= 1   ? 16384
-                          : bits <= 2 ? 8192
-                          : bits <= 4 ? 4096
-                          : bits <= 9 ? 2048
-                                      : 1024;
-    return ceil_div(words, depth);
-}
-
-static int64_t weight_brams(int64_t words, int32_t bits)
-{
-    return words * bits <= LUT_RAM_BITS ? 0 : bank_brams(words, bits);
-}
-
 static int64_t brams(const fpga_chunk *chunk, int64_t k, int64_t stride)
 {
     const int32_t *v = chunk->v, q = chunk->bits;
@@ -195,13 +136,14 @@ static int64_t brams(const fpga_chunk *chunk, int64_t k, int64_t stride)
     const int64_t r = v[CHUNK_R], in_channels = chunk->depthwise ? tm : tn;
     const int64_t ih = (tr - 1) * stride + k, iw = (tc - 1) * stride + k;
     if (v[CHUNK_MODE] == (chunk->depthwise ? 1 : 2)) /* a bank per input row, unit row, tap row */
-        return 2 * ih * bank_brams(iw * in_channels, q) +
-               r * bank_brams(ceil_div(tr, r) * tc * tm, q) + k * weight_brams(k * tm * tn, q);
+        return 2 * ih * fpga_bank_brams(iw * in_channels, q) +
+               r * fpga_bank_brams(fpga_ceil_div(tr, r) * tc * tm, q) +
+               k * fpga_weight_brams(k * tm * tn, q);
     const int64_t in_banks = chunk->depthwise ? m : n;
     const int64_t weight_banks = v[CHUNK_MODE] == 1 && !chunk->depthwise ? m * n : m;
-    return 2 * in_banks * bank_brams(ih * iw * (in_channels / in_banks), q) +
-           m * bank_brams(tr * tc * (tm / m), q) +
-           weight_banks * weight_brams(k * k * tm * tn / weight_banks, q);
+    return 2 * in_banks * fpga_bank_brams(ih * iw * (in_channels / in_banks), q) +
+           m * fpga_bank_brams(tr * tc * (tm / m), q) +
+           weight_banks * fpga_weight_brams(k * k * tm * tn / weight_banks, q);
 }
 
 fpga_resources fpga_corrected_resources(const fpga_chunk *chunk)
@@ -211,8 +153,8 @@ fpga_resources fpga_corrected_resources(const fpga_chunk *chunk)
     for (unsigned stride = 1; stride <= 2; stride++)
         for (unsigned k = 1; k <= 5; k += 2)
             if (chunk->windows & fpga_window_bit(k, stride))
-                bram = at_least(bram, brams(chunk, k, stride));
-    return (fpga_resources){.dsp =
-                                (double)ceil_div(multipliers, fpga_products_per_dsp(chunk->bits)),
-                            .bram = (double)bram};
+                bram = fpga_max(bram, brams(chunk, k, stride));
+    return (fpga_resources){
+        .dsp = (double)fpga_ceil_div(multipliers, fpga_products_per_dsp(chunk->bits)),
+        .bram = (double)bram};
 }

@@ -29,8 +29,8 @@ void cs_hw_no_energy(cs_hw_layer_cost *layer)
 }
 
 const char *const cs_violated_names[CS_VIOLATES_COUNT] = {
-    "dsp_max",      "bram_max",     "fps_min", "edp_max_js", "latency_max_s",
-    "energy_max_j", "area_max_mm2", "buffer",  "registers",  "pes"};
+    "dsp_max",      "bram_max", "fps_min",   "edp_max_js", "latency_max_s", "energy_max_j",
+    "area_max_mm2", "buffer",   "registers", "pes",        "ports"};
 
 /* Negated comparisons, so that a NaN breaks a limit that is set. */
 uint32_t cs_limits_violated(const cs_limits *limits, const cs_hw_metrics *m)

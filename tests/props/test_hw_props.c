@@ -1,5 +1,6 @@
 /* Properties that every cost model must have, on random layers, chunks and designs. */
 #include "hw/fpga_chunk.h"
+#include "hw/fpga_parts.h"
 #include "tests/unit/hw_designs.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* The published predictor against golden vectors of the authors' code, the corrected model against
  * a slow walk over its tiles. */
 #include "hw/fpga_chunk.h"
+#include "hw/fpga_parts.h"
 #include "hw_designs.h"
 
 #include <stdlib.h>

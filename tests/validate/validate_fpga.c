@@ -4,6 +4,7 @@
 
 #include "cosearch/space.h"
 #include "hw/fpga_chunk.h"
+#include "hw/fpga_parts.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
