@@ -71,11 +71,12 @@ void tiled_corrected_cost(const tiled_accelerator *a, const tiled_layer *l, tile
 {
     const int64_t k = l->kernel, s = l->stride, q = l->bits, size = l->out_size;
     const int64_t tr = fpga_min(a->tr, size), tc = fpga_min(a->tc, size);
-    const int64_t tm = fpga_min(lanes(a, l->depthwise, l->bits), l->cout);
+    /* output channels in equal shares: the last tile is not smaller than it has to be */
+    const int64_t outs = fpga_ceil_div(l->cout, lanes(a, l->depthwise, l->bits));
+    const int64_t tm = fpga_ceil_div(l->cout, outs);
     const int64_t tn = l->depthwise ? tm : fpga_min(a->tn, l->cin);
     const int64_t ih = (tr - 1) * s + k, iw = (tc - 1) * s + k;
     const int64_t rows = fpga_ceil_div(size, tr), columns = fpga_ceil_div(size, tc);
-    const int64_t outs = fpga_ceil_div(l->cout, tm);
     const int64_t passes = l->depthwise ? 1 : fpga_ceil_div(l->cin, tn);
     const int64_t inputs = fpga_ceil_div(tn * ih * iw * q, 16 * (int64_t)a->i);
     const int64_t weights =

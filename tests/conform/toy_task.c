@@ -105,7 +105,7 @@ toy toy_new(const cs_method *method)
     t.config.engine = t.engine;
     t.config.method = method;
     t.config.limits.dsp_max = 64.0;
-    t.config.limits.fps_min = 2000.0;
+    t.config.limits.fps_min = 1300.0;
     t.config.dataset =
         (cs_dataset_info){.name = "toy", .id = "toy", .classes = 10, .size = 32, .channels = 3};
     t.config.source = (cs_accuracy_source){.name = "toy",

@@ -255,7 +255,10 @@ Test(hw_props, more_bits_never_lower_latency)
                       b->total.energy_j >= a->total.energy_j * (1 - 1e-12));
             cr_assert_eq(a->n_layers, b->n_layers);
             for (size_t k = 0; k < a->n_layers; k++) {
-                cr_assert_geq(b->layer[k].cycles, a->layer[k].cycles * (1 - 1e-12));
+                cr_assert_geq(b->layer[k].cycles, a->layer[k].cycles * (1 - 1e-12),
+                              "%s: layer %zu, %d to %d bits: %g, %g cycles", cs_hw_models[m]->name,
+                              k, a->layer[k].bits, b->layer[k].bits, a->layer[k].cycles,
+                              b->layer[k].cycles);
                 dram[0] += a->layer[k].dram_bits;
                 dram[1] += b->layer[k].dram_bits;
             }
@@ -381,7 +384,8 @@ Test(hw_props, random_designs_are_numbers_and_name_what_they_break)
 {
     const char *asked = getenv("COSEARCH_DESIGNS");
     const long designs = asked ? strtol(asked, NULL, 10) : 1500;
-    const uint32_t capacities = CS_VIOLATES_BUFFER | CS_VIOLATES_REGISTERS | CS_VIOLATES_PES;
+    const uint32_t capacities =
+        CS_VIOLATES_BUFFER | CS_VIOLATES_REGISTERS | CS_VIOLATES_PES | CS_VIOLATES_PORTS;
     cs_hw_report *r = malloc(sizeof *r), *first = malloc(sizeof *first);
     cr_assert(r && first);
     for (size_t m = 0; cs_hw_models[m]; m++) {

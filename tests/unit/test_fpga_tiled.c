@@ -143,7 +143,8 @@ static tiled_cost walk(const tiled_accelerator *a, const tiled_layer *l)
 {
     const int64_t pack = l->bits <= 4 ? 4 : l->bits <= 8 ? 2 : 1;
     const int64_t k = l->kernel, q = l->bits, size = l->out_size;
-    const int64_t tm = smaller(l->depthwise ? a->td : a->tm * pack, l->cout);
+    const int64_t shares = up(l->cout, l->depthwise ? a->td : a->tm * pack);
+    const int64_t tm = up(l->cout, shares);
     const int64_t tn = l->depthwise ? tm : smaller(a->tn, l->cin);
     const int64_t tr = smaller(a->tr, size), tc = smaller(a->tc, size);
     const int64_t ih = (tr - 1) * l->stride + k, iw = (tc - 1) * l->stride + k;
