@@ -53,8 +53,8 @@ static cs_status decisions(const tiled_model *model, const cs_hw_context *ctx, c
     return CS_OK;
 }
 
-void tiled_decode(const tiled_model *model, bool imagenet, const uint16_t *choice,
-                  tiled_accelerator *out, double *need)
+void fpga_tiled_decode(const tiled_model *model, bool imagenet, const uint16_t *choice,
+                       tiled_accelerator *out, double *need)
 {
     int32_t v[TILED_PARAMS];
     for (size_t p = 0; p < TILED_PARAMS; p++) {
@@ -80,7 +80,7 @@ void tiled_decode(const tiled_model *model, bool imagenet, const uint16_t *choic
 
 /* ---- network to layers ---- */
 
-size_t tiled_lower(const tiled_model *model, const cs_net *net, tiled_layer *layer)
+size_t fpga_tiled_lower(const tiled_model *model, const cs_net *net, tiled_layer *layer)
 {
     cs_conv conv[CS_CONVS_MAX];
     const size_t convs = cs_net_convs(net, conv);
@@ -105,7 +105,7 @@ size_t tiled_lower(const tiled_model *model, const cs_net *net, tiled_layer *lay
     return n;
 }
 
-void tiled_largest(const tiled_layer *layer, size_t n, tiled_layer largest[TILED_ENGINES])
+void fpga_tiled_largest(const tiled_layer *layer, size_t n, tiled_layer largest[TILED_ENGINES])
 {
     memset(largest, 0, TILED_ENGINES * sizeof *largest);
     for (size_t i = 0; i < n; i++) {
@@ -122,7 +122,7 @@ void tiled_largest(const tiled_layer *layer, size_t n, tiled_layer largest[TILED
 static void active(const tiled_model *model, const cs_hw_context *ctx, const cs_net *net, bool *out)
 {
     tiled_layer layer[CS_HW_LAYERS_MAX];
-    const size_t n = tiled_lower(model, net, layer);
+    const size_t n = fpga_tiled_lower(model, net, layer);
     (void)ctx;
     for (size_t p = 0; p < TILED_PARAMS; p++)
         out[p] = p != TILED_TD || model->published; /* there Tn depends on it */
@@ -212,9 +212,9 @@ static cs_status evaluate(const tiled_model *model, const cs_hw_context *ctx, co
     tiled_cost parts = {0};
     double dram_cycles = 0.0, cycles = 0.0;
     cs_hw_metrics *total = &report->total;
-    const size_t n = tiled_lower(model, net, layer);
+    const size_t n = fpga_tiled_lower(model, net, layer);
     *total = (cs_hw_metrics){.energy_j = NAN, .edp_js = NAN, .area_mm2 = NAN};
-    tiled_decode(model, ctx->input_size >= 128, choice, &a, &total->overflow);
+    fpga_tiled_decode(model, ctx->input_size >= 128, choice, &a, &total->overflow);
     for (size_t i = 0; i < n; i++) {
         tiled_cost cost;
         model->cost(&a, &layer[i], &cost);
@@ -235,7 +235,7 @@ static cs_status evaluate(const tiled_model *model, const cs_hw_context *ctx, co
     }
     report->n_layers = n;
     report_engines(model, &a, sum, report);
-    tiled_largest(layer, n, largest);
+    fpga_tiled_largest(layer, n, largest);
     model->resources(&a, largest, &total->dsp, &total->bram);
     report->bottleneck = bottleneck(&parts, dram_cycles);
     report->interval_cycles = cycles;
@@ -271,7 +271,7 @@ static cs_status evaluate(const tiled_model *model, const cs_hw_context *ctx, co
                                 const cs_limits *limits, uint16_t *choice, cs_solution *out,       \
                                 cs_error *err)                                                     \
     {                                                                                              \
-        return tiled_solve(&id##_config, ctx, net, limits, choice, out, err);                      \
+        return fpga_tiled_exact(&id##_config, ctx, net, limits, choice, out, err);                 \
     }                                                                                              \
     extern const cs_hw_model cs_hw_model_##id;                                                     \
     const cs_hw_model cs_hw_model_##id = {.version = (version_),                                   \
@@ -292,8 +292,8 @@ TILED_MODEL(fpga_tiled, 1, "fpga-tiled", "jiang2020hotnas",
              .value = {VALUES(tn, tm, td, side_small, ports),
                        VALUES(tn, tm, td, side_large, ports)},
              .n = {COUNTS(tn, tm, td, side_small, ports), COUNTS(tn, tm, td, side_large, ports)},
-             .cost = tiled_corrected_cost,
-             .resources = tiled_corrected_needs})
+             .cost = fpga_tiled_corrected_cost,
+             .resources = fpga_tiled_corrected_needs})
 TILED_MODEL(fpga_tiled_published, 1, "fpga-tiled-published", "jiang2020hotnas",
             "two tiled engines with memory ports (ZCU102), HotNAS as released",
             {.published = true,
@@ -303,5 +303,5 @@ TILED_MODEL(fpga_tiled_published, 1, "fpga-tiled-published", "jiang2020hotnas",
                        VALUES(slices, published_tm, published_td, published_side, published_ports)},
              .n = {COUNTS(slices, published_tm, published_td, published_side, published_ports),
                    COUNTS(slices, published_tm, published_td, published_side, published_ports)},
-             .cost = tiled_published_cost,
-             .resources = tiled_published_needs})
+             .cost = fpga_tiled_published_cost,
+             .resources = fpga_tiled_published_needs})

@@ -54,36 +54,37 @@ typedef struct tiled_model {
     const int32_t *value[2][TILED_PARAMS]; /* [ImageNet] */
     uint16_t n[2][TILED_PARAMS];
     void (*cost)(const tiled_accelerator *, const tiled_layer *, tiled_cost *out);
-    /* Slices and block RAMs for a network with these tiled_largest. */
+    /* Slices and block RAMs for a network with these fpga_tiled_largest. */
     void (*resources)(const tiled_accelerator *, const tiled_layer *largest, double *dsp,
                       double *bram);
 } tiled_model;
 
-/* HotNAS (code of the authors): cycles of one layer, run once; output sizes are divided by the stride again,
- * as released. `pad` is the padding on each side. */
-void tiled_published_layer(const tiled_accelerator *, const tiled_layer *, int pad, tiled_cost *);
+/* HotNAS (code of the authors): cycles of one layer, run once; output sizes are divided by the
+ * stride again, as released. `pad` is the padding on each side. */
+void fpga_tiled_published_layer(const tiled_accelerator *, const tiled_layer *, int pad,
+                                tiled_cost *);
 /* Slices and blocks of 18,000 bits of one engine at 16 bits, or as float32 (bits = 32). */
-void tiled_published_resources(int32_t tm, int32_t tn, int32_t tr, int32_t tc, int kernel, int bits,
-                               double *dsp, double *bram);
+void fpga_tiled_published_resources(int32_t tm, int32_t tn, int32_t tr, int32_t tc, int kernel,
+                                    int bits, double *dsp, double *bram);
 
-void tiled_published_cost(const tiled_accelerator *, const tiled_layer *, tiled_cost *);
-void tiled_published_needs(const tiled_accelerator *, const tiled_layer *largest, double *dsp,
-                           double *bram);
-void tiled_corrected_cost(const tiled_accelerator *, const tiled_layer *, tiled_cost *);
-void tiled_corrected_needs(const tiled_accelerator *, const tiled_layer *largest, double *dsp,
-                           double *bram);
+void fpga_tiled_published_cost(const tiled_accelerator *, const tiled_layer *, tiled_cost *);
+void fpga_tiled_published_needs(const tiled_accelerator *, const tiled_layer *largest, double *dsp,
+                                double *bram);
+void fpga_tiled_corrected_cost(const tiled_accelerator *, const tiled_layer *, tiled_cost *);
+void fpga_tiled_corrected_needs(const tiled_accelerator *, const tiled_layer *largest, double *dsp,
+                                double *bram);
 
 /* The convolutions a model counts. */
-size_t tiled_lower(const tiled_model *, const cs_net *, tiled_layer *layer);
+size_t fpga_tiled_lower(const tiled_model *, const cs_net *, tiled_layer *layer);
 /* Per engine the largest kernel and stride and the widest bits; count is the narrowest bits, and
  * kernel 0 where the engine has no layer. */
-void tiled_largest(const tiled_layer *layer, size_t n, tiled_layer largest[TILED_ENGINES]);
+void fpga_tiled_largest(const tiled_layer *layer, size_t n, tiled_layer largest[TILED_ENGINES]);
 /* Accelerator of a choice vector. *need is the largest need over what there is of ports and slices
  * aimed at: above 1 it cannot be built. */
-void tiled_decode(const tiled_model *, bool imagenet, const uint16_t *choice,
-                  tiled_accelerator *out, double *need);
+void fpga_tiled_decode(const tiled_model *, bool imagenet, const uint16_t *choice,
+                       tiled_accelerator *out, double *need);
 
-cs_status tiled_solve(const tiled_model *, const cs_hw_context *, const cs_net *, const cs_limits *,
-                      uint16_t *choice, cs_solution *, cs_error *);
+cs_status fpga_tiled_exact(const tiled_model *, const cs_hw_context *, const cs_net *,
+                           const cs_limits *, uint16_t *choice, cs_solution *, cs_error *);
 
 #endif

@@ -6,8 +6,8 @@
 
 /* ---- as released by the authors of HotNAS ---- */
 
-void tiled_published_layer(const tiled_accelerator *a, const tiled_layer *l, int pad,
-                           tiled_cost *out)
+void fpga_tiled_published_layer(const tiled_accelerator *a, const tiled_layer *l, int pad,
+                                tiled_cost *out)
 {
     const double k2 = (double)l->kernel * l->kernel, s = l->stride, r = l->out_size;
     const double tm = l->depthwise ? a->td : a->tm, tn = l->depthwise ? a->td : a->tn;
@@ -29,9 +29,9 @@ void tiled_published_layer(const tiled_accelerator *a, const tiled_layer *l, int
                         .dram_bits = (double)NAN};
 }
 
-void tiled_published_cost(const tiled_accelerator *a, const tiled_layer *l, tiled_cost *out)
+void fpga_tiled_published_cost(const tiled_accelerator *a, const tiled_layer *l, tiled_cost *out)
 {
-    tiled_published_layer(a, l, l->kernel / 2, out);
+    fpga_tiled_published_layer(a, l, l->kernel / 2, out);
     out->cycles *= l->count;
     out->inputs *= l->count;
     out->weights *= l->count;
@@ -39,8 +39,8 @@ void tiled_published_cost(const tiled_accelerator *a, const tiled_layer *l, tile
     out->compute *= l->count;
 }
 
-void tiled_published_resources(int32_t tm, int32_t tn, int32_t tr, int32_t tc, int kernel, int bits,
-                               double *dsp, double *bram)
+void fpga_tiled_published_resources(int32_t tm, int32_t tn, int32_t tr, int32_t tc, int kernel,
+                                    int bits, double *dsp, double *bram)
 {
     const double bank = 18000.0, k2 = (double)kernel * kernel, macs = (double)tm * tn;
     const double map = ceil((double)tr * tc * bits / bank);
@@ -49,11 +49,11 @@ void tiled_published_resources(int32_t tm, int32_t tn, int32_t tr, int32_t tc, i
                                                 : macs * ceil(4.0 * k2 * bits / bank));
 }
 
-void tiled_published_needs(const tiled_accelerator *a, const tiled_layer *largest, double *dsp,
-                           double *bram)
+void fpga_tiled_published_needs(const tiled_accelerator *a, const tiled_layer *largest, double *dsp,
+                                double *bram)
 {
-    tiled_published_resources(a->tm, a->tn, a->tr, a->tc, largest[TILED_STANDARD].kernel, 16, dsp,
-                              bram);
+    fpga_tiled_published_resources(a->tm, a->tn, a->tr, a->tc, largest[TILED_STANDARD].kernel, 16,
+                                   dsp, bram);
     if (largest[TILED_DEPTHWISE].kernel)
         *dsp += a->td;
 }
@@ -67,7 +67,7 @@ static int64_t lanes(const tiled_accelerator *a, bool depthwise, int32_t bits)
     return depthwise ? a->td : (int64_t)a->tm * fpga_products_per_dsp(bits);
 }
 
-void tiled_corrected_cost(const tiled_accelerator *a, const tiled_layer *l, tiled_cost *out)
+void fpga_tiled_corrected_cost(const tiled_accelerator *a, const tiled_layer *l, tiled_cost *out)
 {
     const int64_t k = l->kernel, s = l->stride, q = l->bits, size = l->out_size;
     const int64_t tr = fpga_min(a->tr, size), tc = fpga_min(a->tc, size);
@@ -102,8 +102,8 @@ void tiled_corrected_cost(const tiled_accelerator *a, const tiled_layer *l, tile
 }
 
 /* The engines take turns, so they share the buffers; a bank is as wide as the widest operand. */
-void tiled_corrected_needs(const tiled_accelerator *a, const tiled_layer *largest, double *dsp,
-                           double *bram)
+void fpga_tiled_corrected_needs(const tiled_accelerator *a, const tiled_layer *largest, double *dsp,
+                                double *bram)
 {
     int64_t in_banks = 0, out_banks = 0, window = 0, weights = 0;
     int32_t bits = 1;

@@ -89,7 +89,7 @@ static void try_design(solver *s, const uint16_t *choice)
 {
     tiled_accelerator a;
     double need, dsp, bram;
-    tiled_decode(s->model, s->imagenet, choice, &a, &need);
+    fpga_tiled_decode(s->model, s->imagenet, choice, &a, &need);
     if (need > 1.0)
         return;
     s->designs++;
@@ -129,8 +129,9 @@ static void enumerate(solver *s)
     } while (next(s, choice, TILED_TR, TILED_PARAMS));
 }
 
-cs_status tiled_solve(const tiled_model *model, const cs_hw_context *ctx, const cs_net *net,
-                      const cs_limits *limits, uint16_t *choice, cs_solution *out, cs_error *err)
+cs_status fpga_tiled_exact(const tiled_model *model, const cs_hw_context *ctx, const cs_net *net,
+                           const cs_limits *limits, uint16_t *choice, cs_solution *out,
+                           cs_error *err)
 {
     solver *s = calloc(1, sizeof *s);
     if (!s)
@@ -139,8 +140,8 @@ cs_status tiled_solve(const tiled_model *model, const cs_hw_context *ctx, const 
     s->limits = limits;
     s->imagenet = ctx->input_size >= 128;
     s->best = INFINITY;
-    s->n = tiled_lower(model, net, s->layer);
-    tiled_largest(s->layer, s->n, s->largest);
+    s->n = fpga_tiled_lower(model, net, s->layer);
+    fpga_tiled_largest(s->layer, s->n, s->largest);
     merge(s);
     enumerate(s);
     const bool found = isfinite(s->best);

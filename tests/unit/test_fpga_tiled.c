@@ -31,7 +31,7 @@ static double cycles_of(const tiled_accelerator *a, const shape *s, bool depthwi
 {
     const tiled_layer l = layer_of(s, depthwise);
     tiled_cost cost;
-    tiled_published_layer(a, &l, s->pad, &cost);
+    fpga_tiled_published_layer(a, &l, s->pad, &cost);
     return cost.cycles;
 }
 
@@ -198,7 +198,7 @@ Test(fpga_tiled, corrected_equals_a_walk_over_tiles)
         l.cout = l.depthwise ? l.cin : (uint16_t)(1 + cs_rng_below(&rng, 90));
         l.out_size = (uint16_t)((l.in_size + l.stride - 1) / l.stride);
         tiled_cost fast;
-        tiled_corrected_cost(&a, &l, &fast);
+        fpga_tiled_corrected_cost(&a, &l, &fast);
         const tiled_cost slow = walk(&a, &l);
         cr_assert_eq(fast.cycles, slow.cycles, "draw %d: %g, walk %g", i, fast.cycles, slow.cycles);
         cr_assert_eq(fast.dram_bits, slow.dram_bits, "draw %d: %g, walk %g", i, fast.dram_bits,
@@ -214,7 +214,7 @@ Test(fpga_tiled, corrected_resources_by_hand)
         [TILED_STANDARD] = {.kernel = 3, .stride = 2, .bits = 8, .count = 4},
         [TILED_DEPTHWISE] = {.kernel = 5, .stride = 2, .bits = 8, .count = 4}};
     double dsp, bram;
-    tiled_corrected_needs(&a, largest, &dsp, &bram);
+    fpga_tiled_corrected_needs(&a, largest, &dsp, &bram);
     cr_assert_eq(dsp, 8 * 4 + 16);
     /* inputs: 16 lanes, window 35 x 19 = 665 words in one 2Kx9; outputs: 8 x 4 lanes at 4 bits, 128
      * words; both double. Weight banks of 25 words are LUT RAM. */

@@ -88,9 +88,9 @@ static void check_row(const double *v, const char *const *text, validate_result 
                            .out_size = (uint16_t)v[R]};
     tiled_cost cost;
     double dsp, bram;
-    tiled_published_layer(&a, &l, (int)v[PAD], &cost);
-    tiled_published_resources(a.tm, depthwise ? 1 : a.tn, a.tr, a.tc, (int)v[TK], (int)v[BITS],
-                              &dsp, &bram);
+    fpga_tiled_published_layer(&a, &l, (int)v[PAD], &cost);
+    fpga_tiled_published_resources(a.tm, depthwise ? 1 : a.tn, a.tr, a.tc, (int)v[TK], (int)v[BITS],
+                                   &dsp, &bram);
     const char *id = text[NAME];
     validate_number(out, cost.cycles, v[CYCLES], 1e-12, "%s: cycles", id);
     validate_number(out, cost.inputs, v[IFM], 1e-12, "%s: ifm_total", id);
