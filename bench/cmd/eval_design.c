@@ -18,13 +18,41 @@ static cs_status with_platform(const char *text, const char *hw, char out[CS_DES
                : cs_fail(err, CS_EFORMAT, "design text: too long, or not five fields");
 }
 
+static bool same_decisions(const cs_space *a, const cs_space *b)
+{
+    bool same = cs_space_size(a) == cs_space_size(b);
+    for (size_t i = 0; same && i < cs_space_size(a); i++) {
+        const cs_decision *x = cs_space_decision(a, i), *y = cs_space_decision(b, i);
+        same = strcmp(x->name, y->name) == 0 && x->n_choices == y->n_choices &&
+               memcmp(x->value, y->value, x->n_choices * sizeof *x->value) == 0;
+    }
+    return same;
+}
+
+/* A text whose platform has the same decisions as that of `space`, read as what it is: one platform
+ * may leave open ('-') what the other needs. */
+static bool read_sibling(const cs_space *space, const char *text, cs_design *design)
+{
+    char name[64], hw[64];
+    cs_space *own;
+    if (cs_design_names(text, name, hw, NULL) != CS_OK ||
+        cs_space_new(name, hw, cs_space_hw_context(space)->classes, &own, NULL) != CS_OK)
+        return false;
+    const bool ok = same_decisions(own, space) &&
+                    cs_design_parse(own, text, design, NULL) == CS_OK &&
+                    cs_space_check(space, design, NULL) == CS_OK;
+    cs_space_free(own);
+    return ok;
+}
+
 /* Cost of the text's own accelerator on a platform. */
 static cs_status given_cost(const cs_space *space, const char *text, const cs_limits *limits,
                             cs_design *design, cs_hw_report *report, cs_error *err)
 {
     char renamed[CS_DESIGN_TEXT_MAX];
     CS_TRY(with_platform(text, cs_space_hw_model(space)->name, renamed, err));
-    CS_TRY(cs_design_parse(space, renamed, design, err));
+    if (!read_sibling(space, text, design))
+        CS_TRY(cs_design_parse(space, renamed, design, err));
     const cs_status status = cs_space_cost(space, design, limits, report);
     return status == CS_OK ? CS_OK
                            : cs_fail(err, status, "platform %s cannot cost this design: %s",

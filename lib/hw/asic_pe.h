@@ -126,7 +126,7 @@ void asic_pe_nest_arch(const pe_unit *, const pe_need *, cs_nest_arch *out);
 /* Bits of a sum of a convolution's products, at most 32. */
 uint8_t asic_pe_sum_bits(const cs_conv *);
 
-enum { PE_NEST_DRAM, PE_NEST_GLB, PE_NEST_RF, PE_NEST_LEVELS }; /* levels of pe_nest_arch */
+enum { PE_NEST_DRAM, PE_NEST_GLB, PE_NEST_RF, PE_NEST_LEVELS }; /* of asic_pe_nest_arch */
 typedef struct pe_nest_cost {
     double cycles, dram_bits;
     double pj[CS_HW_LEVELS]; /* the static part is 0 */

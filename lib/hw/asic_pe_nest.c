@@ -1,6 +1,6 @@
 /* The corrected model of DNA's accelerator space: every convolution becomes a loop nest over
  * off-chip memory, the buffer of its part and the registers of the array, and is costed by the
- * general loop-nest model with circuits of hw_tech.h. */
+ * loop-nest model with circuits of hw_tech.h. asic_pe_counts.c has that model for such nests. */
 #include "asic_pe.h"
 
 #include "cosearch/hw_tech.h"
@@ -60,8 +60,10 @@ static void set_mapping(const pe_unit *unit, const cs_conv *c, const pe_bounds *
                         cs_nest_mapping *out)
 {
     static const int level[PE_LEVELS] = {[PE_BUFFER] = PE_NEST_GLB, [PE_DRAM] = PE_NEST_DRAM};
-    for (int l = 0; l < PE_NEST_LEVELS; l++)
-        out->level[l].keep = CS_KEEP_ALL, out->level[l].n_temporal = out->level[l].n_spatial = 0;
+    for (int l = 0; l < PE_NEST_LEVELS; l++) {
+        out->level[l].keep = CS_KEEP_ALL;
+        out->level[l].n_temporal = out->level[l].n_spatial = 0;
+    }
     if (!c->depthwise)
         add_loop(out->level[PE_NEST_DRAM].temporal, &out->level[PE_NEST_DRAM].n_temporal, CS_DIM_G,
                  c->groups);
@@ -177,8 +179,9 @@ static void split(const pe_platform *p, const uint16_t *choice, network *net)
             continue;
         }
         asic_pe_unit_decode(part, choice, u);
+        const double share = floor(p->pes * macs[part] / (macs[0] + macs[1]));
         u->pes = part == PE_STANDARD ? p->pes - net->unit[PE_DEPTHWISE].pes
-                                     : fmax(1.0, floor(p->pes * macs[part] / (macs[0] + macs[1])));
+                                     : fmin(fmax(1.0, share), p->pes - 1.0);
         u->buffer_bits = p->buffer_bits * volume[part] / (volume[0] + volume[1]);
         asic_pe_set_array(u, false);
         asic_pe_set_tile(u, u->buffer_bits / (2.0 * ESTIMATE_WORD_BITS));
@@ -200,9 +203,9 @@ static void plan(const pe_platform *p, const uint16_t *choice, network *net)
 
 static bool same_work(const cs_conv *a, const cs_conv *b)
 {
-    return a->cin == b->cin && a->cout == b->cout && a->in_size == b->in_size &&
-           a->out_size == b->out_size && a->kernel == b->kernel && a->stride == b->stride &&
-           a->bits == b->bits && a->groups == b->groups;
+    return a->depthwise == b->depthwise && a->cin == b->cin && a->cout == b->cout &&
+           a->in_size == b->in_size && a->out_size == b->out_size && a->kernel == b->kernel &&
+           a->stride == b->stride && a->bits == b->bits && a->groups == b->groups;
 }
 
 /* Layers of a stage repeat: blocks before the last few have other sizes. */

@@ -24,6 +24,8 @@ check "energies add up" awk -F, 'FNR == 1 { n++; for (i = 1; i <= NF; i++) at[n,
     END { d = sum / whole - 1; exit bad || d * d > 1e-12 || whole <= 0 }' "$TEST_DIR/whole.csv" "$TEST_DIR/layers.csv"
 expect_exit "the authors' model" 0 "asic-pe-published version 1" $COSEARCH eval "$published"
 expect_exit "on the larger budget" 0 "asic-pe:900 version 1" $COSEARCH eval "$nest" --hw asic-pe:900
+expect_exit "the authors' model takes over what asic-pe leaves open" 0 "std_gb=1:2:3:1:2:1" \
+    $COSEARCH eval "$nest" --hw asic-pe-published
 expect_exit "pipelined" 0 "asic-pe:pipelined version 1" $COSEARCH eval "$nest" --hw asic-pe:pipelined
 expect_exit "a limit on EDP that holds" 0 kept $COSEARCH eval "$nest" --limits edp_max_js=1e-6
 expect_exit "a limit on EDP that does not" 1 BROKEN $COSEARCH eval "$nest" --limits edp_max_js=1e-12

@@ -50,6 +50,10 @@ C=$(accelerator 2:16:8:4:4:8:8:4:4 2:4:4:8:8:4:4:8:8 1:8:8:4:1:8:4:4:1 0:4:4:16:
 case_free B "$B" 65.953 66.75 146
 case_free C "$C" 13.732 35.50 356
 
+$COSEARCH eval "$(design "$A")" --hw fpga-chunk-published:free --csv >"$out"
+check "another platform reads values, not places in its lists: the mode stays 1" \
+    sh -c "grep -q 'a0q6=1:' $out && ! grep -q 'a0q6=0:' $out"
+
 solve() { # NAME SPACE MODEL FPS
     start=$(date +%s%N)
     design "" "$2" "$3" | $COSEARCH eval --design - --solve --limits dsp_max=900,bram_max=700 --csv >"$out"
