@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define ROW_MAX (CS_PATH_OPS_MAX > CS_PATH_BITS_MAX ? CS_PATH_OPS_MAX : CS_PATH_BITS_MAX)
+
 cs_status autonba_logits_new(const cs_space *space, autonba_logits *out)
 {
     const cs_net_space *net = cs_space_net_space(space);
@@ -41,7 +43,7 @@ static void pick(int sampling, const double *y, size_t n, size_t k, cs_rng *rng,
         cs_top_k(y, n, k, index);
         return;
     }
-    uint16_t all[CS_PATH_OPS_MAX > CS_PATH_BITS_MAX ? CS_PATH_OPS_MAX : CS_PATH_BITS_MAX];
+    uint16_t all[ROW_MAX];
     cs_top_k(y, n, n, all); /* the best stays, the others are drawn without replacement */
     for (size_t i = 1; i < k; i++) {
         const size_t j = i + cs_rng_below(rng, (uint32_t)(n - i));
@@ -119,22 +121,19 @@ void autonba_draw_path(const autonba_settings *settings, const autonba_logits *l
 
 /* ---- gradients ---- */
 
-/* Straight-through gradient of one row. y is the sample of the whole row; dy[k]/dlogit[j] =
- * y[k] * ((k == j) - y[j]) / tau. */
+/* Straight-through gradient of one row: through the proxy of the active entries, or through the
+ * sample y of the whole row. */
 static void back(int sampling, double tau, const uint16_t *index, size_t k, const double *p,
                  const double *y, size_t n, const double *coef_grad, float *grad)
 {
+    double all[ROW_MAX] = {0.0};
     if (sampling == AUTONBA_HETERO) {
         cs_softmax_active_back(index, k, p, coef_grad, grad);
         return;
     }
-    double sum = 0.0;
     for (size_t i = 0; i < k; i++)
-        sum += coef_grad[i] * p[i];
-    for (size_t j = 0; j < n; j++)
-        grad[j] -= (float)(sum * y[j] / tau);
-    for (size_t i = 0; i < k; i++)
-        grad[index[i]] += (float)(coef_grad[i] * p[i] / tau);
+        all[index[i]] = coef_grad[i];
+    cs_gumbel_softmax_back(y, n, tau, all, grad);
 }
 
 void autonba_add_gradient(const autonba_settings *settings, const autonba_draw *draw,
@@ -158,7 +157,7 @@ void autonba_add_gradient(const autonba_settings *settings, const autonba_draw *
 static void update_row(int sampling, const cs_adam *adam, cs_logits *logits, size_t row,
                        const uint16_t *index, size_t k)
 {
-    float before[CS_PATH_OPS_MAX > CS_PATH_BITS_MAX ? CS_PATH_OPS_MAX : CS_PATH_BITS_MAX];
+    float before[ROW_MAX];
     const size_t n = logits->n[row];
     float *value = &logits->value[logits->offset[row]];
     memcpy(before, value, n * sizeof *before);
@@ -217,7 +216,7 @@ void autonba_argmax_design(const cs_space *space, const autonba_logits *logits, 
 
 static size_t sample_row(const cs_logits *logits, size_t row, double flatness, cs_rng *rng)
 {
-    double y[CS_PATH_OPS_MAX > CS_PATH_BITS_MAX ? CS_PATH_OPS_MAX : CS_PATH_BITS_MAX];
+    double y[ROW_MAX];
     cs_gumbel_softmax(&logits->value[logits->offset[row]], logits->n[row], flatness, NULL, y);
     return cs_rng_choice(rng, y, logits->n[row]);
 }
