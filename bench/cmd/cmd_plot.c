@@ -20,6 +20,25 @@ static cs_status draw(const cs_args *args, const cs_figure *figure, const char *
     return CS_OK;
 }
 
+/* Every figure for which the campaign has something to draw; there must be one. */
+static cs_status draw_all(const cs_args *args, const char *campaign, const char *out,
+                          unsigned formats, cs_error *err)
+{
+    size_t drawn = 0;
+    cs_error why, first = {""};
+    for (size_t i = 0; cs_figures[i]; i++) {
+        const cs_status status = draw(args, cs_figures[i], campaign, out, formats, &why);
+        if (status != CS_OK && status != CS_EINFEASIBLE)
+            return cs_fail(err, status, "%s", why.text);
+        drawn += status == CS_OK;
+        if (status != CS_OK && !*first.text)
+            first = why;
+        if (status != CS_OK && cs_args_globals(args)->verbosity > 0)
+            fprintf(stderr, "%s\n", why.text);
+    }
+    return drawn ? CS_OK : cs_fail(err, CS_EINFEASIBLE, "%s", first.text);
+}
+
 static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
 {
     const char *formats_text = cs_args_get(args, "format"), *out = cs_args_get(args, "out");
@@ -37,8 +56,8 @@ static cs_status run(const cs_args *args, int *exit_code, cs_error *err)
     CS_TRY(cs_campaign_find(cs_args_globals(args)->results, cs_args_get(args, "campaign"), campaign,
                             sizeof campaign, err));
     snprintf(folder, sizeof folder, "%s/figures", campaign);
-    for (size_t i = 0; all && cs_figures[i]; i++)
-        CS_TRY(draw(args, cs_figures[i], campaign, out ? out : folder, formats, err));
+    if (all)
+        CS_TRY(draw_all(args, campaign, out ? out : folder, formats, err));
     for (size_t i = 0; !all && i < cs_args_count(args); i++) {
         CS_TRY(cs_figure_named(cs_args_at(args, i), &figure, err));
         CS_TRY(draw(args, figure, campaign, out ? out : folder, formats, err));

@@ -3,24 +3,10 @@
  * after retraining. */
 #include "report/acc_fps.h"
 #include "report/figure.h"
+#include "report/figure_file.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-static cs_status open_file(const char *path, FILE **out, cs_error *err)
-{
-    *out = fopen(path, "w");
-    return *out ? CS_OK : cs_fail(err, CS_EIO, "%s: cannot be written: %s", path, strerror(errno));
-}
-
-static cs_status close_file(FILE *file, const char *path, cs_status status, cs_error *err)
-{
-    const bool broken = ferror(file) != 0;
-    if ((fclose(file) != 0 || broken) && status == CS_OK)
-        return cs_fail(err, CS_EIO, "%s: cannot be written: %s", path, strerror(errno));
-    return status;
-}
 
 static cs_status prepare(const char *campaign, const char *dat_path, const char *gp_path,
                          cs_error *err)
@@ -29,14 +15,14 @@ static cs_status prepare(const char *campaign, const char *dat_path, const char 
     FILE *gp;
     const char *slash = strrchr(dat_path, '/');
     CS_TRY(cs_campaign_open(campaign, &f.campaign, err));
-    cs_status status = open_file(dat_path, &f.dat, err);
+    cs_status status = cs_figure_open(dat_path, &f.dat, err);
     if (status == CS_OK)
-        status = close_file(f.dat, dat_path, acc_fps_write_data(&f, err), err);
+        status = cs_figure_close(f.dat, dat_path, acc_fps_write_data(&f, err), err);
     if (status == CS_OK)
-        status = open_file(gp_path, &gp, err);
+        status = cs_figure_open(gp_path, &gp, err);
     if (status == CS_OK) {
         acc_fps_write_script(gp, &f, slash ? slash + 1 : dat_path);
-        status = close_file(gp, gp_path, CS_OK, err);
+        status = cs_figure_close(gp, gp_path, CS_OK, err);
     }
     if (status != CS_OK) /* half a figure would be taken for one */
         unlink(dat_path);
