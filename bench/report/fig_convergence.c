@@ -19,7 +19,7 @@
 #define PANEL_WIDTH 190  /* pixels of the SVG; the PNG has twice as many */
 #define PANEL_HEIGHT 150 /* with its title */
 #define BAND_TITLE 66    /* above the panels of one method and kind */
-#define FOOT 96          /* axis label and key */
+#define FOOT 92          /* axis label and key */
 
 typedef enum kind { ALPHA, BETA, KINDS } kind;
 static const char *const prefix[KINDS] = {"alpha.b", "beta.b"};
@@ -182,13 +182,6 @@ static size_t height_of(const band *b)
     return BAND_TITLE + rows_of(b) * PANEL_HEIGHT + FOOT;
 }
 
-/* "3" of "k3_e1_g2" stays; an underscore would be read as markup. */
-static void put_plain(FILE *gp, const char *text)
-{
-    for (; *text; text++)
-        fputc(*text == '_' ? ' ' : *text, gp);
-}
-
 static void put_heading(FILE *gp, const figure_data *f, const band *b, double y)
 {
     char cell[512];
@@ -211,7 +204,10 @@ static void put_panel(FILE *gp, const band *b, size_t block, const char *dat)
     const char *separator = "plot ";
     const bool left = block % COLUMNS == 0, bottom = block + COLUMNS >= b->n_blocks;
     fprintf(gp, "set title 'block %zu' offset 0, -0.7\n", block + 1);
+    const bool last = block % COLUMNS == COLUMNS - 1 || block + 1 == b->n_blocks;
     fprintf(gp, "set format y '%s'\nset format x '%s'\n", left ? "%g" : "", bottom ? "%g" : "");
+    /* 100 would run into the 0 of the next panel */
+    fprintf(gp, "set xtics (0, 50, %s100) nomirror out scale 0.5\n", last ? "" : "'' ");
     for (size_t c = 0; c < b->n_choices; c++) {
         if (b->index[block][c] < 0)
             continue;
@@ -222,20 +218,24 @@ static void put_panel(FILE *gp, const band *b, size_t block, const char *dat)
     fputs(*separator == 'p' ? "plot NaN notitle\n" : "\n", gp);
 }
 
-static void put_key(FILE *gp, const band *b)
+static void put_key(FILE *gp, const band *b, double label_y)
 {
     const char *separator = "plot ";
     fputs("unset title\nunset xtics\nunset ytics\nunset border\nunset label\nunset grid\n"
-          "set key center center horizontal samplen 2.2 width 2\n",
+          "set key center center horizontal Left reverse noenhanced samplen 2.2 width 1\n",
           gp);
+    fprintf(gp,
+            "set label 3 'part of the search budget spent (%%)' at screen 0.5, screen %.5f center "
+            "font 'DejaVu Sans,11'\n",
+            label_y);
     for (size_t c = 0; c < b->n_choices; c++) {
         fprintf(gp, "%skeyentry with lines lw 2.4 dt %d lc rgb '#%s' title '", separator,
                 styles[c].dash, styles[c].rgb);
-        put_plain(gp, b->choice[c]);
+        fputs(b->choice[c] + (b->kind == BETA && *b->choice[c] == '0'), gp);
         fputs(b->kind == BETA ? " bits'" : "'", gp);
         separator = ", \\\n     ";
     }
-    fputs(", \\\n     NaN notitle\nset border 3 lw 1 lc rgb '#404040'\nunset key\n"
+    fputs(", \\\n     NaN notitle\nset border 3 lw 1 lc rgb '#404040'\nunset key\nunset label 3\n"
           "set grid xtics ytics lc rgb '#e6e6e6' lw 0.8 lt 1\n",
           gp);
 }
@@ -250,8 +250,7 @@ static void put_band(FILE *gp, const figure_data *f, const band *b, double width
     put_heading(gp, f, b, 0.0);
     fprintf(gp,
             "set label 1 at screen %.5f, screen %.5f\nset label 2 at screen %.5f, screen %.5f\n"
-            "set xtics 0, 50, 100 nomirror out scale 0.5\nset ytics 0, 0.5, 1 nomirror out "
-            "scale 0.5\n",
+            "set ytics 0, 0.5, 1 nomirror out scale 0.5\n",
             12.0 / width, 1.0 - (top + 18.0) / height, 12.0 / width, 1.0 - (top + 40.0) / height);
     for (size_t block = 0; block < b->n_blocks; block++) {
         const size_t column = block % COLUMNS, row = block / COLUMNS;
@@ -268,13 +267,10 @@ static void put_band(FILE *gp, const figure_data *f, const band *b, double width
     }
     const double foot = top + BAND_TITLE + (double)rows_of(b) * PANEL_HEIGHT;
     fprintf(gp,
-            "set label 3 'part of the search budget spent (%%)' at screen 0.5, screen %.5f center "
-            "font 'DejaVu Sans,11'\n"
             "set lmargin at screen 0.02\nset rmargin at screen 0.98\n"
             "set tmargin at screen %.5f\nset bmargin at screen %.5f\n",
-            1.0 - (foot + 24.0) / height, 1.0 - (foot + 40.0) / height,
-            1.0 - (foot + 70.0) / height);
-    put_key(gp, b);
+            1.0 - (foot + 40.0) / height, 1.0 - (foot + 64.0) / height);
+    put_key(gp, b, 1.0 - (foot + 24.0) / height);
 }
 
 static void write_script(FILE *gp, const figure_data *f, const char *dat)
@@ -293,10 +289,10 @@ static void write_script(FILE *gp, const figure_data *f, const char *dat)
             "if (!exists('format')) format = 'svg'\n"
             "if (format eq 'png') {\n"
             "    set terminal pngcairo enhanced size %zu,%zu font 'DejaVu Sans,11' fontscale 1.6 "
-            "linewidth 2\n"
+            "linewidth 2 dashlength 0.5\n"
             "} else {\n"
-            "    set terminal svg enhanced size %zu,%zu font 'DejaVu Sans,11' background "
-            "'#ffffff'\n"
+            "    set terminal svg enhanced size %zu,%zu font 'DejaVu Sans,11' dashlength 0.5 "
+            "background '#ffffff'\n"
             "}\n"
             "set output 'convergence.'.format\n"
             "set encoding utf8\nset xrange [0:100]\nset yrange [0:1.02]\n"
