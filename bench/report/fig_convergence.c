@@ -40,13 +40,24 @@ typedef struct figure_data {
     int n_series;
 } figure_data;
 
-/* Colour and dash of a choice, in the order in which a space lists them; those of Okabe and Ito. */
-static const struct {
-    const char *rgb;
+/* Colour and dash of a choice, the same in every figure; those of Okabe and Ito. Choices of other
+ * spaces take the styles in their order. */
+static const struct style {
+    const char *name, *rgb;
     int dash;
-} styles[CHOICES_MAX] = {{"000000", 1}, {"56b4e9", 2}, {"0072b2", 1}, {"009e73", 1},
-                         {"e69f00", 1}, {"f0e442", 2}, {"cc79a7", 1}, {"d55e00", 1},
-                         {"808080", 3}, {"56b4e9", 1}, {"009e73", 2}, {"d55e00", 2}};
+} styles[CHOICES_MAX] = {
+    {"k3_e1", "000000", 1}, {"k3_e1_g2", "56b4e9", 2}, {"k3_e3", "0072b2", 1},
+    {"k3_e6", "009e73", 1}, {"k5_e1", "e69f00", 1},    {"k5_e1_g2", "f0e442", 2},
+    {"k5_e3", "cc79a7", 1}, {"k5_e6", "d55e00", 1},    {"skip", "808080", 3},
+    {"08", "0072b2", 1},    {"06", "009e73", 2},       {"04", "d55e00", 4}};
+
+static const struct style *style_of(const band *b, size_t choice)
+{
+    for (size_t i = 0; i < CHOICES_MAX; i++)
+        if (strcmp(styles[i].name, b->choice[choice]) == 0)
+            return &styles[i];
+    return &styles[choice];
+}
 
 /* ---- traces to the data file ---- */
 
@@ -212,7 +223,7 @@ static void put_panel(FILE *gp, const band *b, size_t block, const char *dat)
         if (b->index[block][c] < 0)
             continue;
         fprintf(gp, "%s'%s' index %d using 1:2 with lines lw 1.8 dt %d lc rgb '#%s' notitle",
-                separator, dat, b->index[block][c], styles[c].dash, styles[c].rgb);
+                separator, dat, b->index[block][c], style_of(b, c)->dash, style_of(b, c)->rgb);
         separator = ", \\\n     ";
     }
     fputs(*separator == 'p' ? "plot NaN notitle\n" : "\n", gp);
@@ -230,7 +241,7 @@ static void put_key(FILE *gp, const band *b, double label_y)
             label_y);
     for (size_t c = 0; c < b->n_choices; c++) {
         fprintf(gp, "%skeyentry with lines lw 2.4 dt %d lc rgb '#%s' title '", separator,
-                styles[c].dash, styles[c].rgb);
+                style_of(b, c)->dash, style_of(b, c)->rgb);
         fputs(b->choice[c] + (b->kind == BETA && *b->choice[c] == '0'), gp);
         fputs(b->kind == BETA ? " bits'" : "'", gp);
         separator = ", \\\n     ";
