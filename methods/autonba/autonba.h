@@ -136,7 +136,7 @@ typedef struct autonba_candidate {
 typedef struct autonba_progress {
     uint32_t phase, batch; /* autonba_phase; images per batch, 0 before the first */
     uint32_t epoch, n_candidates, next_candidate;
-    bool diverged, has_derived, derived_feasible, has_feasible, offered;
+    bool diverged, counted_samples, has_derived, derived_feasible, has_feasible, offered;
     uint64_t weight_steps, arch_steps, hw_searches, hw_queries, attempts;
     uint64_t train_macs; /* of weight and architecture steps */
     double search_begin; /* progress at the first architecture step; negative before */
@@ -176,6 +176,9 @@ double autonba_progress_made(const cs_task *task, const autonba_state *s);
 cs_status autonba_see_budgets(cs_task *task, autonba_state *s);
 /* A budget of evaluations alone, told by one of them that was made: what training it pays for. */
 void autonba_see_evaluations(cs_task *task, autonba_state *s);
+/* Neither MACs nor images are limited, and no evaluation has told yet what evaluations are worth.
+ */
+bool autonba_budget_unknown(const autonba_state *s);
 /* Cost-model queries that may be spent now; infinite without such a budget. */
 double autonba_queries_free(const cs_task *task, const autonba_state *s);
 double autonba_tau(const autonba_settings *settings, double progress);

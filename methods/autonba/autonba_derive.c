@@ -175,8 +175,7 @@ cs_status autonba_derive_now(cs_task *task, autonba_state *s)
     if (s->at.arch_steps > 0)
         s->at.lambda = autonba_next_lambda(set, cs_task_limits(task), s->goal, &s->at.derived_hw,
                                            s->at.derived_feasible, s->at.lambda);
-    if (s->at.derived_feasible && s->at.best_acc < 0.0 && s->at.total_macs <= 0.0 &&
-        s->at.allowance <= 0.0 && !autonba_pure(s)) {
+    if (s->at.derived_feasible && autonba_budget_unknown(s)) {
         CS_TRY(evaluate(task, s, &s->at.derived)); /* shows whether evaluations are the budget */
         autonba_see_evaluations(task, s);
     }

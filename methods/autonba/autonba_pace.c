@@ -6,10 +6,17 @@
 /* Part of the cost-model queries that the training may have used at its beginning and its end. */
 #define QUERIES_AT_BEGIN 0.02
 #define QUERIES_AT_END 0.7
+#define QUERIES_TO_ANCHOR 0.5 /* for the first feasible design, which tells the budget */
 #define FIRST_QUERIES 64.0    /* before the size of their budget is known */
 #define STEPS_PER_EPOCH 390.0 /* of the authors' CIFAR set-up; for a task that names no images */
 #define ARCH_LR_MAX 0.05
 #define PRICE_SAMPLES 16
+
+bool autonba_budget_unknown(const autonba_state *s)
+{
+    return s->at.reserved >= 0.0 && s->at.total_macs <= 0.0 && !s->at.counted_samples &&
+           s->at.allowance <= 0.0 && s->at.best_acc < 0.0 && !autonba_pure(s);
+}
 
 bool autonba_pure(const autonba_state *s)
 {
@@ -53,6 +60,7 @@ cs_status autonba_see_budgets(cs_task *task, autonba_state *s)
 {
     const double left = cs_budget_left(task, CS_METER_MACS);
     s->at.total_macs = left < 1.0 ? (double)s->at.train_macs / (1.0 - left) : 0.0;
+    s->at.counted_samples = cs_budget_left(task, CS_METER_SAMPLES) < 1.0;
     s->at.reserved = s->settings.reserve;
     if (!autonba_pure(s) && s->at.total_macs > 0.0) { /* at least one evaluation, if possible */
         const double one = 1.5 * mean_price(task) / s->at.total_macs;
@@ -74,9 +82,11 @@ double autonba_queries_free(const cs_task *task, const autonba_state *s)
     if (left >= 1.0)
         return s->at.hw_queries ? INFINITY : FIRST_QUERIES;
     const double made = fmin(1.0, autonba_progress_made(task, s));
-    const double part = s->at.phase == AUTONBA_TRAIN
-                            ? QUERIES_AT_BEGIN + made * (QUERIES_AT_END - QUERIES_AT_BEGIN)
-                            : 1.0;
+    double part = QUERIES_AT_BEGIN + made * (QUERIES_AT_END - QUERIES_AT_BEGIN);
+    if (s->at.phase != AUTONBA_TRAIN)
+        part = 1.0;
+    else if (autonba_budget_unknown(s))
+        part = fmax(part, QUERIES_TO_ANCHOR);
     return fmax(0.0, used / (1.0 - left) * part - used);
 }
 
