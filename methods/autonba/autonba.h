@@ -136,7 +136,7 @@ typedef struct autonba_candidate {
 typedef struct autonba_progress {
     uint32_t phase, batch; /* autonba_phase; images per batch, 0 before the first */
     uint32_t epoch, n_candidates, next_candidate;
-    bool diverged, counted_samples, has_derived, derived_feasible, has_feasible, offered;
+    bool diverged, counted_samples, anchored, has_derived, derived_feasible, has_feasible, offered;
     uint64_t weight_steps, arch_steps, hw_searches, hw_queries, attempts;
     uint64_t train_macs; /* of weight and architecture steps */
     double search_begin; /* progress at the first architecture step; negative before */

@@ -126,7 +126,7 @@ static cs_status evaluate(cs_task *task, autonba_state *s, const cs_design *desi
         return CS_OK;
     CS_TRY(cs_eval(task, design, cs_task_fidelity(task), &acc));
     CS_TRY(cs_memo_put(s->memo, design, acc));
-    if (acc <= s->at.best_acc)
+    if (acc <= s->at.best_acc || autonba_pure(s))
         return CS_OK;
     s->at.best_acc = acc;
     s->at.offered = true;
@@ -177,6 +177,7 @@ cs_status autonba_derive_now(cs_task *task, autonba_state *s)
                                            s->at.derived_feasible, s->at.lambda);
     if (s->at.derived_feasible && autonba_budget_unknown(s)) {
         CS_TRY(evaluate(task, s, &s->at.derived)); /* shows whether evaluations are the budget */
+        s->at.anchored = true;
         autonba_see_evaluations(task, s);
     }
     return changed && s->at.derived_feasible ? offer_derived(task, s) : CS_OK;

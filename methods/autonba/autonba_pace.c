@@ -15,7 +15,7 @@
 bool autonba_budget_unknown(const autonba_state *s)
 {
     return s->at.reserved >= 0.0 && s->at.total_macs <= 0.0 && !s->at.counted_samples &&
-           s->at.allowance <= 0.0 && s->at.best_acc < 0.0 && !autonba_pure(s);
+           !s->at.anchored;
 }
 
 bool autonba_pure(const autonba_state *s)
