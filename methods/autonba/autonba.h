@@ -143,6 +143,7 @@ typedef struct autonba_progress {
     double total_macs;   /* the whole MAC budget; 0: none, or not seen yet */
     double allowance;    /* MACs of training that stand for a budget of evaluations; 0: none */
     double reserved;     /* part of the budget that is not for training; negative: not seen */
+    double derive_begin; /* MACs left when candidates began, as a part of the budget */
     double lambda;
     double best_acc;             /* of the networks evaluated; negative before the first */
     double loss_train, loss_val; /* moving averages; NaN before the first */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#define COMPARE_SHARE 0.3 /* of what is left for the end goes at most to comparing candidates */
 #define SHRINK_MAX (2 * CS_BLOCKS_MAX)
 #define FAILURES_MAX 400     /* networks in a row that are known or fit no accelerator */
 #define FINISH_SAMPLES 900.0 /* of the 1,000 queries a profile allows by default */
@@ -81,14 +82,16 @@ static cs_status next_batch(void *context, cs_batch *out)
 /* One pass of search-val, or less if that were more than SCORE_SHARE of the budget. */
 #define SCORE_SHARE 0.004
 
-static uint32_t score_batches(const cs_task *task, const autonba_state *s)
+static void score_batches(const cs_task *task, const autonba_state *s, uint32_t *train,
+                          uint32_t *val)
 {
     const double each = (double)cs_supernet_forward_macs(s->net, &s->path) * s->at.batch;
-    const double total = s->at.total_macs > 0.0 ? s->at.total_macs : 1.3 * s->at.allowance;
-    double n = fmax(1.0, floor((double)cs_task_dataset(task)->n_search_val / s->at.batch));
-    if (total > 0.0)
-        n = fmin(n, fmax(1.0, floor(SCORE_SHARE * total / each) - s->settings.recalibrate));
-    return (uint32_t)n;
+    const double total = s->at.total_macs > 0.0 ? s->at.total_macs : s->at.allowance;
+    const double room = total > 0.0 ? SCORE_SHARE * total / each : INFINITY;
+    const double pass = floor((double)cs_task_dataset(task)->n_search_val / s->at.batch);
+    const double first = fmax(1.0, fmin(s->settings.recalibrate, floor(room / 3.0)));
+    *train = (uint32_t)first;
+    *val = (uint32_t)fmax(1.0, fmin(pass, floor(room - first)));
 }
 
 /* Accuracy of a design's network by shared weights, batch norm recalibrated. NaN if they are of no
@@ -99,14 +102,14 @@ static cs_status score(cs_task *task, autonba_state *s, const cs_design *design,
     if (!s->net || s->at.diverged)
         return CS_OK;
     cs_path_of_design(s->space, design, &s->path);
-    const uint32_t n = score_batches(task, s);
-    batches train = {task, CS_SEARCH_TRAIN, s->settings.recalibrate, s->settings.recalibrate};
+    uint32_t n_train, n;
+    score_batches(task, s, &n_train, &n);
+    batches train = {task, CS_SEARCH_TRAIN, n_train, n_train};
     batches val = {task, CS_SEARCH_VAL, n, n};
     const cs_feed train_feed = {
         .context = &train, .epoch_images = train.whole * s->at.batch, .next = next_batch};
     const cs_feed val_feed = {.context = &val, .epoch_images = n * s->at.batch, .next = next_batch};
-    cs_status status =
-        cs_supernet_recalibrate(s->net, &s->path, &train_feed, s->settings.recalibrate);
+    cs_status status = cs_supernet_recalibrate(s->net, &s->path, &train_feed, n_train);
     if (status == CS_OK)
         status = cs_supernet_accuracy(s->net, &s->path, &val_feed, NULL, NULL, acc);
     if (status == CS_ENUMERIC) {
@@ -300,8 +303,10 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     cs_design design;
     bool feasible;
     draw_network(task, s, &design);
-    if (first)
+    if (first) {
         autonba_argmax_design(s->space, &s->logits, &design);
+        s->at.derive_begin = cs_budget_left(task, CS_METER_MACS);
+    }
     s->at.attempts++;
     if (!is_candidate(s, &design)) {
         CS_TRY(fit(task, s, &design, samples_for_one(task, s), &feasible));

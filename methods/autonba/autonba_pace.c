@@ -8,7 +8,6 @@
 #define QUERIES_AT_END 0.7
 #define QUERIES_TO_ANCHOR 0.5 /* for the first feasible design, which tells the budget */
 #define FIRST_QUERIES 64.0    /* before the size of their budget is known */
-#define STEPS_PER_EPOCH 390.0 /* of the authors' CIFAR set-up; for a task that names no images */
 #define ARCH_LR_MAX 0.05
 #define PRICE_SAMPLES 16
 
@@ -39,7 +38,8 @@ double autonba_progress_made(const cs_task *task, const autonba_state *s)
     if (s->at.batch == 0)
         return 0.0;
     const double images = cs_task_dataset(task)->n_search_train;
-    const double epoch = images > 0.0 ? fmax(1.0, floor(images / s->at.batch)) : STEPS_PER_EPOCH;
+    const double epoch =
+        fmax(1.0, floor(images / s->at.batch)); /* nothing limits it: as published */
     return (double)s->at.weight_steps / (s->settings.epochs * epoch);
 }
 
