@@ -169,9 +169,9 @@ cs_status autonba_derive_now(cs_task *task, autonba_state *s)
     autonba_argmax_design(s->space, &s->logits, &design);
     const bool changed = !s->at.has_derived || !same_network(s->space, &design, &s->at.derived);
     if (changed || !s->at.derived_feasible) {
-        CS_TRY(autonba_search_accelerator(
-            task, s, &design, true, fmin(set->hw_samples, autonba_queries_free(task, s) / 2.0),
-            &s->at.derived_hw, &s->at.derived_feasible));
+        const double room = autonba_queries_free(task, s) * (autonba_budget_unknown(s) ? 1.0 : 0.5);
+        CS_TRY(autonba_search_accelerator(task, s, &design, true, fmin(set->hw_samples, room),
+                                          &s->at.derived_hw, &s->at.derived_feasible));
         s->at.derived = design;
         s->at.has_derived = true;
     }
