@@ -10,6 +10,7 @@
 #define FIRST_QUERIES 64.0    /* before the size of their budget is known */
 #define ARCH_LR_MAX 0.05
 #define PRICE_SAMPLES 16
+#define RESERVE_PRICES 1.5 /* of the dearest evaluation: it and the comparison before it */
 
 bool autonba_budget_unknown(const autonba_state *s)
 {
@@ -43,35 +44,41 @@ double autonba_progress_made(const cs_task *task, const autonba_state *s)
     return (double)s->at.weight_steps / (s->settings.epochs * epoch);
 }
 
-/* Mean price of an evaluation of uniform designs. */
-static double mean_price(cs_task *task)
+/* Prices of evaluations of uniform designs. */
+static void sample_prices(cs_task *task, double *mean, double *max)
 {
     cs_rng *rng = cs_task_rng(task, "prices");
     cs_design design;
-    double sum = 0.0;
+    *mean = *max = 0.0;
     for (int i = 0; i < PRICE_SAMPLES; i++) {
         cs_space_sample(cs_task_space(task), rng, &design);
-        sum += cs_eval_price(task, &design, cs_task_fidelity(task));
+        const double price = cs_eval_price(task, &design, cs_task_fidelity(task));
+        *mean += price / PRICE_SAMPLES;
+        *max = fmax(*max, price);
     }
-    return sum / PRICE_SAMPLES;
 }
 
 cs_status autonba_see_budgets(cs_task *task, autonba_state *s)
 {
+    double mean, max;
+    CS_TRY(autonba_look(task, s,
+                        &s->at.accelerator)); /* a metered call brings the meters up to date */
     const double left = cs_budget_left(task, CS_METER_MACS);
     s->at.total_macs = left < 1.0 ? (double)s->at.train_macs / (1.0 - left) : 0.0;
     s->at.counted_samples = cs_budget_left(task, CS_METER_SAMPLES) < 1.0;
     s->at.reserved = s->settings.reserve;
-    if (!autonba_pure(s) && s->at.total_macs > 0.0) { /* at least one evaluation, if possible */
-        const double one = 1.5 * mean_price(task) / s->at.total_macs;
-        s->at.reserved = fmax(s->at.reserved, fmin(one, 0.5));
-    }
+    if (autonba_pure(s) || s->at.total_macs <= 0.0)
+        return CS_OK;
+    sample_prices(task, &mean, &max); /* at least one evaluation, if possible */
+    s->at.reserved = fmax(s->at.reserved, fmin(RESERVE_PRICES * max / s->at.total_macs, 0.5));
     return CS_OK;
 }
 
 void autonba_see_evaluations(cs_task *task, autonba_state *s)
 {
-    const double left = cs_budget_left(task, CS_METER_EVALS), price = mean_price(task);
+    double price, max;
+    const double left = cs_budget_left(task, CS_METER_EVALS);
+    sample_prices(task, &price, &max);
     if (left < 1.0 && isfinite(price) && counted_left(task) >= 1.0)
         s->at.allowance = fmax(1.0, (1.0 - s->settings.reserve) * price / (1.0 - left));
 }
