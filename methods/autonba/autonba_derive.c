@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#define COMPARE_SHARE 0.3 /* of what is left for the end goes at most to comparing candidates */
+#define COMPARE_SHARE 0.3  /* of what is left for the end goes at most to comparing candidates */
+#define COMPARE_MARGIN 1.2 /* and what trains the most probable network stays */
 #define SHRINK_MAX (2 * CS_BLOCKS_MAX)
 #define FAILURES_MAX 400     /* networks in a row that are known or fit no accelerator */
 #define FINISH_SAMPLES 900.0 /* of the 1,000 queries a profile allows by default */
@@ -296,6 +297,15 @@ static cs_status add_candidate(cs_task *task, autonba_state *s, const cs_design 
     return CS_OK;
 }
 
+/* Does what is left of the MACs pay for `times` evaluations of the network? */
+static bool affordable(const cs_task *task, const autonba_state *s, const cs_design *design,
+                       double times)
+{
+    const double price = cs_eval_price(task, design, cs_task_fidelity(task));
+    return s->at.total_macs <= 0.0 ||
+           times * price <= cs_budget_left(task, CS_METER_MACS) * s->at.total_macs;
+}
+
 cs_status autonba_derive_step(cs_task *task, autonba_state *s)
 {
     const uint32_t wanted = autonba_pure(s) ? 1 : s->settings.candidates;
@@ -315,8 +325,11 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     }
     if (s->at.n_candidates == 0 && s->at.attempts > wanted && s->at.has_feasible)
         CS_TRY(add_candidate(task, s, &s->at.feasible));
-    const bool enough =
-        s->at.n_candidates >= wanted || (s->at.n_candidates > 0 && s->at.attempts > 8u * wanted);
+    const double left = cs_budget_left(task, CS_METER_MACS);
+    const bool dear = left < (1.0 - COMPARE_SHARE) * s->at.derive_begin ||
+                      !affordable(task, s, &s->at.candidate[0].design, COMPARE_MARGIN);
+    const bool enough = s->at.n_candidates >= wanted ||
+                        (s->at.n_candidates > 0 && (dear || s->at.attempts > 8u * wanted));
     if (!enough)
         return s->at.attempts > FAILURES_MAX ? CS_DONE : CS_OK;
     rank(&s->at);
@@ -340,10 +353,10 @@ cs_status autonba_evaluate_step(cs_task *task, autonba_state *s)
 {
     if (autonba_pure(s))
         return answer_pure(task, s);
-    if (s->at.next_candidate < s->at.n_candidates) {
-        CS_TRY(evaluate(task, s, &s->at.candidate[s->at.next_candidate].design));
-        s->at.next_candidate++;
-        return CS_OK;
+    while (s->at.next_candidate < s->at.n_candidates) {
+        const cs_design *next = &s->at.candidate[s->at.next_candidate++].design;
+        if (affordable(task, s, next, 1.0) || s->at.next_candidate == s->at.n_candidates)
+            return evaluate(task, s, next); /* the last one is cut, if none of them can be paid */
     }
     cs_design design;
     double known;
