@@ -289,7 +289,7 @@ static cs_status print_costs(const eval_output *o, const eval_result *r, cs_erro
                  v & CS_VIOLATES_LATENCY);
     add_quantity(t, "energy", 1e3 * m->energy_j, 4, "mJ", 1e3 * l->energy_max_j, false,
                  v & CS_VIOLATES_ENERGY);
-    add_quantity(t, "EDP", 1e6 * m->edp_js, 4, "uJ s", 1e6 * l->edp_max_js, false,
+    add_quantity(t, "EDP", 1e6 * m->edp_js, 6, "uJ s", 1e6 * l->edp_max_js, false,
                  v & CS_VIOLATES_EDP);
     add_quantity(t, "area", m->area_mm2, 3, "mm2", l->area_max_mm2, false, v & CS_VIOLATES_AREA);
     if (v & (CS_VIOLATES_BUFFER | CS_VIOLATES_REGISTERS | CS_VIOLATES_PES)) {
@@ -300,7 +300,7 @@ static cs_status print_costs(const eval_output *o, const eval_result *r, cs_erro
     add_quantity(t, "utilization", 100.0 * m->utilization, 1, "%", (double)NAN, false, false);
     add_quantity(t, "interval", r->report.interval_cycles, 0, "cycles", (double)NAN, false, false);
     add_quantity(t, "published model", r->published_fps, 3, "images/s", (double)NAN, false, false);
-    add_quantity(t, "published model", 1e6 * r->published_edp_js, 4, "uJ s", (double)NAN, false,
+    add_quantity(t, "published model", 1e6 * r->published_edp_js, 6, "uJ s", (double)NAN, false,
                  false);
     const cs_status status = cs_table_write(t, stdout, CS_TABLE_ALIGNED, 0, err);
     cs_table_free(t);
@@ -309,12 +309,12 @@ static cs_status print_costs(const eval_output *o, const eval_result *r, cs_erro
 
 static void print_least_edp(const eval_result *r)
 {
-    printf("\nbest accelerator  %.4f uJ s, %s: no accelerator of the platform under these limits\n"
-           "                  is below %.4f; %llu accelerators enumerated\n",
+    printf("\nbest accelerator  %.6g uJ s, %s: no accelerator of the platform under these limits\n"
+           "                  is below %.6g; %llu accelerators enumerated\n",
            1e6 * r->report.total.edp_js, r->solution.proven ? "proven" : "NOT proven",
            1e6 * r->solution.bound_edp_js, (unsigned long long)r->solution.designs);
     if (isfinite(r->given_edp_js))
-        printf("given accelerator %.4f uJ s, %.2f times the best\n", 1e6 * r->given_edp_js,
+        printf("given accelerator %.6g uJ s, %.2f times the best\n", 1e6 * r->given_edp_js,
                1.0 + regret_edp(r));
 }
 
