@@ -15,17 +15,6 @@ static inline int cs_padded(int channels)
     return (channels + CS_LANES - 1) / CS_LANES * CS_LANES;
 }
 
-/* How stored values z become what a convolution reads: batch norm, ReLU and the quantiser in one
- * affine step per channel and two bounds. u = s*z + t; without quantiser the value is
- * clamp(u, lo, hi), with it round(clamp(u, lo, hi)) * step + min, u then being the real-valued
- * code. The gradient passes where lo < u < hi (straight-through rule of the clamp, and ReLU). */
-typedef struct cs_finish {
-    const float *s, *t; /* [cp] */
-    float lo, hi;
-    float step, min;
-    bool quant;
-} cs_finish;
-
 /* Several quantisers over one range mixed: v = sum_j p[j] * (round(u_j) * step[j] + min) with the
  * code u_j = clamp(scale[j] * (s*z + t), low[j], top[j]). Scales are powers of two, so a code is
  * the same as that of its bitwidth alone. */
@@ -35,6 +24,18 @@ typedef struct cs_mix {
     int n;
     float min, scale[CS_MIX_MAX], low[CS_MIX_MAX], top[CS_MIX_MAX], step[CS_MIX_MAX], p[CS_MIX_MAX];
 } cs_mix;
+
+/* How stored values z become what a convolution reads: batch norm, ReLU and the quantiser in one
+ * affine step per channel and two bounds. u = s*z + t; without quantiser the value is
+ * clamp(u, lo, hi), with it round(clamp(u, lo, hi)) * step + min, u then being the real-valued
+ * code. The gradient passes where lo < u < hi (straight-through rule of the clamp, and ReLU). */
+typedef struct cs_finish {
+    const float *s, *t; /* [cp] */
+    float lo, hi;
+    float step, min;
+    bool quant;
+    const cs_mix *mix; /* in place of the quantiser, NULL: none; depthwise kernels know it not   */
+} cs_finish;
 
 /* Per-channel sums of one thread. */
 typedef struct cs_stats {

@@ -91,9 +91,14 @@ INLINE void finish_rows(const bool quant, size_t rows, int cp, const cs_finish *
         }
 }
 
+static void mix(size_t rows, int cp, const cs_mix *m, const float *z, float *out,
+                float *const *copies);
+
 static void finish(size_t rows, int cp, const cs_finish *f, const float *z, float *out)
 {
-    if (f->quant)
+    if (f->mix)
+        mix(rows, cp, f->mix, z, out, NULL);
+    else if (f->quant)
         finish_rows(true, rows, cp, f, z, out);
     else
         finish_rows(false, rows, cp, f, z, out);

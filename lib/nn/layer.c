@@ -145,6 +145,8 @@ static void set_input(cs_layer *layer, const cs_layer *from, float lo, float hi,
     if (layer->mix.n > 0)
         layer->in_mix = cs_quant_mixture(&q, &layer->in, layer->bits, layer->mix.n, layer->mix.bits,
                                          layer->mix.p);
+    if (layer->mixes && layer->conv.kind != CS_CONVOP_DEPTHWISE && !layer->copies)
+        layer->in.mix = &layer->in_mix;
 }
 
 /* ---- forward ----------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ static void forward_work(cs_part *part, size_t first, size_t count, const void *
         part->min[i] = INFINITY;
         part->max[i] = -INFINITY;
     }
-    if (layer->mixes && !layer->flat)
+    if (cs_layer_premixes(layer))
         mixed_forward(part, first, count, a, a->train ? &stats : NULL);
     else
         cs_convop_forward(&part->worker, c, count, a->x + first * cs_convop_in_size(c),

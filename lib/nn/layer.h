@@ -36,7 +36,7 @@ typedef struct cs_layer {
     cs_range range; /* running range of the input                                               */
 
     cs_layer_mix mix; /* bitwidths that a gradient is wanted of, or that make the input          */
-    bool mixes;       /* the input is a mixture, made in pieces before it is convolved           */
+    bool mixes;       /* weights and input are a mixture                                         */
     cs_mix in_mix;    /* of the batch                                                            */
     bool flat;        /* the input holds one value only: it is its own code at every bitwidth    */
     float *copies;    /* [mix.n][n][h][w][in_p] kept from forward to backward, or NULL           */
@@ -80,6 +80,13 @@ static inline size_t cs_layer_mixed_floats(const cs_layer *layer)
 {
     const size_t in = cs_convop_in_size(&layer->conv);
     return in > CS_MIXED_FLOATS ? in : CS_MIXED_FLOATS;
+}
+
+/* The input is a mixture that the convolution cannot make on loading: it is made before, in pieces.
+ */
+static inline bool cs_layer_premixes(const cs_layer *layer)
+{
+    return layer->mixes && !layer->flat && !layer->in.mix;
 }
 
 /* Statistics of a pass. */

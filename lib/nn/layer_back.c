@@ -88,13 +88,13 @@ static void mixed_back(cs_part *part, size_t first, size_t count, const back_arg
     const cs_finish open = {
         .s = a->team->ones, .t = a->team->zeros, .lo = -INFINITY, .hi = INFINITY};
     float *dw = b->weights ? part->grad + layer->grad : NULL;
+    const bool depthwise = c->kind == CS_CONVOP_DEPTHWISE;
     for (size_t i = first; i < first + count; i += group) {
         const size_t images = first + count - i < group ? first + count - i : group;
         const cs_dz dz = {b->g + i * out, layer->z + i * out, layer->c1, layer->c2, layer->c3};
         const cs_input_gradient raw = {
-            .to = b->gin + i * in, .rule = CS_STE_IDENTITY, .inner = &open};
-        const bool depthwise = c->kind == CS_CONVOP_DEPTHWISE;
-        if (layer->mixes) {
+            .to = b->gin + i * in, .rule = CS_STE_IDENTITY, .inner = depthwise ? &open : NULL};
+        if (cs_layer_premixes(layer)) {
             remake(part, a, i, images);
             cs_convop_back(&part->worker, c, images, &dz, part->mixed, depthwise ? &open : NULL,
                            &layer->weights, dw, &raw);
@@ -122,7 +122,8 @@ static void back_work(cs_part *part, size_t first, size_t count, const void *arg
     for (int j = 0; j < layer->mix.n; j++)
         part->dots[j] = 0.0;
     clear_sums(part, layer->conv.in_p);
-    if (b->gin && !layer->flat && (layer->mixes || b->dots)) {
+    const bool clamps = layer->mixes && b->rule == CS_STE_CLAMP;
+    if (b->gin && !layer->flat && (cs_layer_premixes(layer) || clamps || b->dots)) {
         mixed_back(part, first, count, a);
         return;
     }

@@ -248,6 +248,29 @@ static void bench_steps(int threads, uint32_t batch)
     micro_row(&spent, time, time, time);
 }
 
+/* What mixing three bitwidths costs beside one, in turns. */
+static void bench_bits(int threads, uint32_t batch)
+{
+    super_bench b;
+    double ratio[PAIRS];
+    if (!open_bench(&b, "fbnet:cifar", threads, batch, CS_BITS_MIXED))
+        return;
+    for (int i = -1; i < PAIRS; i++) { /* the first pair takes memory and warms up */
+        double ms[2];
+        for (int k = 0; k < 2; k++) {
+            set_path(&b, 1, two_ops, first_only, k ? 3 : 1);
+            ms[k] = once(weight_step, &b);
+        }
+        if (i >= 0)
+            ratio[i] = ms[1] / ms[0];
+    }
+    qsort(ratio, PAIRS, sizeof *ratio, by_value);
+    const micro_case row = {"supernet", "bits3_over_bits1_weight_step", threads, "ratio",
+                            "one path of fbnet:cifar, k3_e6: 3 bitwidths mixed over 8 bits"};
+    micro_row(&row, ratio[PAIRS / 2], ratio[0], ratio[PAIRS - 1]);
+    close_bench(&b);
+}
+
 /* ---- memory
  * --------------------------------------------------------------------------------------
  */
@@ -284,6 +307,7 @@ void bench_supernet(void)
     bench_memory();
     for (int threads = 1; threads <= 2; threads++) {
         bench_single_path(threads, 64);
+        bench_bits(threads, MEMORY_BATCH);
         bench_steps(threads, MEMORY_BATCH);
     }
 }
