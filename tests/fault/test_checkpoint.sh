@@ -62,3 +62,5 @@ check "a damaged checkpoint is passed over" sh -c "! grep -q 'goes on' '$(echo "
 
 more="--set source=supernet --set supernet.batch=8 --set supernet.val_subset=40"
 disturbed random shared-weights
+more="--set methods=dna"
+disturbed dna

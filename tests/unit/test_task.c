@@ -1,59 +1,9 @@
 /* The task as a method meets it: budgets are sticky, offers are checked, errors are told apart. */
-#include "run/task_config.h"
+#include "task_bed.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* An accuracy source without training: 1e6 MACs each, accuracy by the first operator. */
-static bool toy_offers(const void *context, cs_fidelity fidelity)
-{
-    (void)context;
-    return fidelity == CS_FID_SHORT;
-}
-
-static double toy_price(const void *context, const cs_net *net, cs_fidelity fidelity)
-{
-    (void)context, (void)net, (void)fidelity;
-    return 1e6;
-}
-
-static cs_status toy_evaluate(void *context, const cs_design *design, const cs_net *net,
-                              cs_fidelity fidelity, uint64_t seed, cs_train_hook tick,
-                              void *tick_context, double *acc, cs_error *err)
-{
-    (void)design, (void)fidelity, (void)tick, (void)tick_context, (void)err;
-    *(uint64_t *)context = seed;
-    *acc = 0.1 * (net->block[0].op + 1);
-    return CS_OK;
-}
-
-typedef struct fixture {
-    cs_space *space;
-    cs_task_config config;
-    uint64_t last_seed;
-    unsigned events[CS_EVENT_COUNT];
-    cs_event last;
-} fixture;
-
-static void on_event(void *context, const cs_event *event)
-{
-    fixture *f = context;
-    f->events[event->kind]++;
-    f->last = *event;
-}
-
-static cs_status no_open(cs_task *task, void **state)
-{
-    (void)task;
-    *state = NULL;
-    return CS_OK;
-}
-
-static void no_close(void *state)
-{
-    (void)state;
-}
 
 static cs_status eval_step(cs_task *task, void *state)
 {
@@ -63,15 +13,6 @@ static cs_status eval_step(cs_task *task, void *state)
     cs_space_sample(cs_task_space(task), cs_task_rng(task, "sample"), &d);
     CS_TRY(cs_eval(task, &d, CS_FID_SHORT, &acc));
     return cs_offer(task, &d, acc);
-}
-
-static cs_status query_step(cs_task *task, void *state)
-{
-    cs_design d;
-    cs_hw_metrics hw;
-    (void)state;
-    cs_space_sample(cs_task_space(task), cs_task_rng(task, "sample"), &d);
-    return cs_hw_query(task, &d, &hw);
 }
 
 static cs_status done_step(cs_task *task, void *state)
@@ -101,61 +42,22 @@ static cs_status greedy_finish(cs_task *task, void *state)
     double acc;
     cs_design d;
     cs_space_sample(cs_task_space(task), cs_task_rng(task, "finish"), &d);
-    while (query_step(task, state) == CS_OK)
+    while (task_bed_query(task, state) == CS_OK)
         queries++;
     cr_assert_eq(queries, 7);
     cr_assert_eq(cs_eval(task, &d, CS_FID_SHORT, &acc), CS_STOP);
     return cs_offer(task, &d, NAN);
 }
 
-static const cs_param no_params[] = {{.name = NULL}};
-static cs_method method_of(cs_status (*step)(cs_task *, void *))
-{
-    return (cs_method){.abi = CS_METHOD_ABI,
-                       .version = 1,
-                       .name = "toy",
-                       .params = no_params,
-                       .open = no_open,
-                       .step = step,
-                       .close = no_close};
-}
-
-static void set_up(fixture *f, const cs_method *method)
-{
-    *f = (fixture){0};
-    cr_assert_eq(cs_space_new("fbnet:micro", "fpga-chunk", 10, &f->space, NULL), CS_OK);
-    cs_task_config_init(&f->config);
-    f->config.space = f->space;
-    f->config.method = method;
-    f->config.source = (cs_accuracy_source){.name = "toy",
-                                            .context = &f->last_seed,
-                                            .offers = toy_offers,
-                                            .price = toy_price,
-                                            .evaluate = toy_evaluate};
-    f->config.context = f;
-    f->config.on_event = on_event;
-}
-
-static cs_status run(fixture *f, cs_task_summary *sum, char reason[64], cs_error *err)
-{
-    cs_task *task;
-    cr_assert_eq(cs_task_new(&f->config, &task, err), CS_OK);
-    const cs_status status = cs_task_run(task, err);
-    cs_task_summary_get(task, sum);
-    snprintf(reason, 64, "%s", cs_task_stop_reason(task));
-    cs_task_free(task);
-    return status;
-}
-
 Test(task, a_mac_budget_cuts_the_evaluation_that_would_exceed_it)
 {
-    const cs_method m = method_of(eval_step);
-    fixture f;
+    const cs_method m = task_bed_method(eval_step);
+    task_bed f;
     cs_task_summary sum;
     char reason[64];
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.budget[CS_METER_MACS] = 3.5e6;
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_str_eq(reason, "budget");
     cr_assert_eq(sum.evals[CS_FID_SHORT], 3);
     cr_assert_eq(sum.search_mac, 3500000);
@@ -168,17 +70,17 @@ Test(task, a_mac_budget_cuts_the_evaluation_that_would_exceed_it)
 
 Test(task, caps_and_zero_budgets)
 {
-    const cs_method m = method_of(query_step);
-    fixture f;
+    const cs_method m = task_bed_method(task_bed_query);
+    task_bed f;
     cs_task_summary sum;
     char reason[64];
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.budget[CS_METER_HW_QUERIES] = 5;
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_str_eq(reason, "cap hw_queries");
     cr_assert_eq(sum.hw_queries, 5);
     f.config.budget[CS_METER_MACS] = 0.0;
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_str_eq(reason, "budget");
     cr_assert_eq(sum.hw_queries, 0);
     cr_assert_eq(sum.steps, 0);
@@ -187,15 +89,15 @@ Test(task, caps_and_zero_budgets)
 
 Test(task, finish_has_its_allowance_and_no_evaluations)
 {
-    cs_method m = method_of(query_step);
-    fixture f;
+    cs_method m = task_bed_method(task_bed_query);
+    task_bed f;
     cs_task_summary sum;
     char reason[64];
     m.finish = greedy_finish;
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.budget[CS_METER_HW_QUERIES] = 5;
     f.config.finish_hw_queries = 7;
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_eq(sum.hw_queries, 12);
     cr_assert_eq(sum.offers, 1);
     cr_assert_eq(f.events[CS_EVENT_EVAL], 0);
@@ -204,20 +106,20 @@ Test(task, finish_has_its_allowance_and_no_evaluations)
 
 Test(task, endings_are_told_apart)
 {
-    cs_method m = method_of(done_step);
-    fixture f;
+    cs_method m = task_bed_method(done_step);
+    task_bed f;
     cs_task_summary sum;
     char reason[64];
     cs_error err = {""};
-    set_up(&f, &m);
-    cr_assert_eq(run(&f, &sum, reason, &err), CS_OK);
+    task_bed_new(&f, &m);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, &err), CS_OK);
     cr_assert_str_eq(reason, "converged");
     m.step = lying_step;
-    cr_assert_eq(run(&f, &sum, reason, &err), CS_EMETHOD);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, &err), CS_EMETHOD);
     cr_assert(strstr(err.text, "although no budget is spent"), "%s", err.text);
     cr_assert_str_eq(reason, "method error");
     m.step = failing_step;
-    cr_assert_eq(run(&f, &sum, reason, &err), CS_EMETHOD);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, &err), CS_EMETHOD);
     cr_assert(strstr(err.text, "design outside the space"), "%s", err.text);
     cs_space_free(f.space);
 }
@@ -230,26 +132,26 @@ static bool always(void *context)
 
 Test(task, a_signal_ends_the_search)
 {
-    const cs_method m = method_of(eval_step);
-    fixture f;
+    const cs_method m = task_bed_method(eval_step);
+    task_bed f;
     cs_task_summary sum;
     char reason[64];
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.interrupted = always;
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_str_eq(reason, "terminated");
     cs_space_free(f.space);
 }
 
 Test(task, evaluation_noise_belongs_to_the_network_not_to_the_order)
 {
-    const cs_method m = method_of(eval_step);
-    fixture f;
+    const cs_method m = task_bed_method(eval_step);
+    task_bed f;
     cs_task *task;
     cs_design a, b;
     double acc;
     cs_rng rng;
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     cr_assert_eq(cs_task_new(&f.config, &task, NULL), CS_OK);
     cs_rng_seed(&rng, 3);
     cs_space_sample(f.space, &rng, &a);
@@ -274,12 +176,12 @@ Test(task, evaluation_noise_belongs_to_the_network_not_to_the_order)
 
 Test(task, offers_are_kept_by_recency_and_claim)
 {
-    const cs_method m = method_of(eval_step);
-    fixture f;
+    const cs_method m = task_bed_method(eval_step);
+    task_bed f;
     cs_task *task;
     cs_design d[4];
     cs_rng rng;
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.keep_offers = 2;
     cr_assert_eq(cs_task_new(&f.config, &task, NULL), CS_OK);
     cs_rng_seed(&rng, 5);
@@ -303,14 +205,14 @@ Test(task, offers_are_kept_by_recency_and_claim)
 
 Test(task, infeasible_offers_are_never_answers)
 {
-    const cs_method m = method_of(eval_step);
-    fixture f;
+    const cs_method m = task_bed_method(eval_step);
+    task_bed f;
     cs_task_summary sum;
     char reason[64];
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.limits.dsp_max = 0.5;
     f.config.budget[CS_METER_MACS] = 5e6;
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_eq(sum.offers, 5);
     cr_assert_eq(sum.offers_feasible, 0);
     cr_assert(isnan(sum.first_feasible_mac));
@@ -320,10 +222,10 @@ Test(task, infeasible_offers_are_never_answers)
 
 Test(task, streams_are_named_and_rooted)
 {
-    const cs_method m = method_of(eval_step);
-    fixture f;
+    const cs_method m = task_bed_method(eval_step);
+    task_bed f;
     cs_task *a, *b;
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     cr_assert_eq(cs_task_new(&f.config, &a, NULL), CS_OK);
     cr_assert_eq(cs_task_new(&f.config, &b, NULL), CS_OK);
     cs_rng *one = cs_task_rng(a, "one");

@@ -2,108 +2,10 @@
  * accuracy source that has to be prepared. */
 #include "cosearch/nn.h"
 #include "run/task_state.h"
+#include "task_bed.h"
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-/* An accuracy source without training: 1e6 MACs each, accuracy by the first operator. */
-static bool toy_offers(const void *context, cs_fidelity fidelity)
-{
-    (void)context;
-    return fidelity == CS_FID_SHORT;
-}
-
-static double toy_price(const void *context, const cs_net *net, cs_fidelity fidelity)
-{
-    (void)context, (void)net, (void)fidelity;
-    return 1e6;
-}
-
-static cs_status toy_evaluate(void *context, const cs_design *design, const cs_net *net,
-                              cs_fidelity fidelity, uint64_t seed, cs_train_hook tick,
-                              void *tick_context, double *acc, cs_error *err)
-{
-    (void)design, (void)fidelity, (void)tick, (void)tick_context, (void)err;
-    *(uint64_t *)context = seed;
-    *acc = 0.1 * (net->block[0].op + 1);
-    return CS_OK;
-}
-
-typedef struct fixture {
-    cs_space *space;
-    cs_task_config config;
-    uint64_t last_seed;
-    unsigned events[CS_EVENT_COUNT];
-    cs_event last;
-} fixture;
-
-static void on_event(void *context, const cs_event *event)
-{
-    fixture *f = context;
-    f->events[event->kind]++;
-    f->last = *event;
-}
-
-static cs_status no_open(cs_task *task, void **state)
-{
-    (void)task;
-    *state = NULL;
-    return CS_OK;
-}
-
-static void no_close(void *state)
-{
-    (void)state;
-}
-
-static cs_status query_step(cs_task *task, void *state)
-{
-    cs_design d;
-    cs_hw_metrics hw;
-    (void)state;
-    cs_space_sample(cs_task_space(task), cs_task_rng(task, "sample"), &d);
-    return cs_hw_query(task, &d, &hw);
-}
-
-static const cs_param no_params[] = {{.name = NULL}};
-static cs_method method_of(cs_status (*step)(cs_task *, void *))
-{
-    return (cs_method){.abi = CS_METHOD_ABI,
-                       .version = 1,
-                       .name = "toy",
-                       .params = no_params,
-                       .open = no_open,
-                       .step = step,
-                       .close = no_close};
-}
-
-static void set_up(fixture *f, const cs_method *method)
-{
-    *f = (fixture){0};
-    cr_assert_eq(cs_space_new("fbnet:micro", "fpga-chunk", 10, &f->space, NULL), CS_OK);
-    cs_task_config_init(&f->config);
-    f->config.space = f->space;
-    f->config.method = method;
-    f->config.source = (cs_accuracy_source){.name = "toy",
-                                            .context = &f->last_seed,
-                                            .offers = toy_offers,
-                                            .price = toy_price,
-                                            .evaluate = toy_evaluate};
-    f->config.context = f;
-    f->config.on_event = on_event;
-}
-
-static cs_status run(fixture *f, cs_task_summary *sum, char reason[64], cs_error *err)
-{
-    cs_task *task;
-    cr_assert_eq(cs_task_new(&f->config, &task, err), CS_OK);
-    const cs_status status = cs_task_run(task, err);
-    cs_task_summary_get(task, sum);
-    snprintf(reason, 64, "%s", cs_task_stop_reason(task));
-    cs_task_free(task);
-    return status;
-}
 
 /* Observes the count of steps 100 times a step. */
 static cs_status observing_step(cs_task *task, void *state)
@@ -114,7 +16,7 @@ static cs_status observing_step(cs_task *task, void *state)
     for (int i = 0; i < 100; i++)
         cs_observe(task, "loss", (double)batch.n);
     cs_observe(task, "block0.entropy", NAN);
-    return query_step(task, state);
+    return task_bed_query(task, state);
 }
 
 /* A feed of 3 batches of 1, 2, 3 images an epoch. */
@@ -153,18 +55,18 @@ static void watch(void *context, const cs_event *e)
 
 Test(task_resume, observed_values_thin_out)
 {
-    cs_method m = method_of(observing_step);
-    fixture f;
+    cs_method m = task_bed_method(observing_step);
+    task_bed f;
     watcher w = {0};
     cs_task_summary sum;
     char reason[64];
     uint64_t calls = 0;
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.context = &w;
     f.config.on_event = watch;
     f.config.budget[CS_METER_HW_QUERIES] = 40; /* 4000 values */
     f.config.feed[CS_SEARCH_TRAIN] = (cs_feed){&calls, 6, count_next, count_seek};
-    cr_assert_eq(run(&f, &sum, reason, NULL), CS_OK);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, NULL), CS_OK);
     cr_assert_eq(sum.hw_queries, 40, "observing is free");
     /* 256 + 128 for each of the doublings to 512, 1024, 2048, + 1952 / 16 */
     cr_assert_eq(w.rows, 256 + 3 * 128 + 122);
@@ -180,11 +82,11 @@ static cs_status save_nothing(const void *state, cs_sink *sink)
 static cs_status load_nothing(cs_task *task, cs_source *source, void **state)
 {
     (void)source;
-    return no_open(task, state);
+    return task_bed_no_open(task, state);
 }
 
 /* Runs to 7 steps, checkpoints, goes on in a new task to 40, and returns what was observed. */
-static uint64_t observed_hash(fixture *f, bool interrupt)
+static uint64_t observed_hash(task_bed *f, bool interrupt)
 {
     watcher w = {0};
     uint64_t calls = 0;
@@ -219,14 +121,14 @@ static uint64_t observed_hash(fixture *f, bool interrupt)
 
 Test(task_resume, observed_values_and_batches_go_on_after_a_checkpoint)
 {
-    cs_method m = method_of(observing_step);
-    fixture f;
+    cs_method m = task_bed_method(observing_step);
+    task_bed f;
     cs_sink *sink;
     cs_task *task;
     uint64_t calls = 0;
     m.save = save_nothing;
     m.load = load_nothing;
-    set_up(&f, &m);
+    task_bed_new(&f, &m);
     f.config.on_event = watch;
     cr_assert_eq(observed_hash(&f, true), observed_hash(&f, false));
     f.config.resume = NULL;
@@ -279,9 +181,9 @@ static cs_status slow_evaluate(void *context, const cs_design *design, const cs_
     return CS_OK;
 }
 
-static void set_up_slow(fixture *f, const cs_method *m, slow_source *source)
+static void set_up_slow(task_bed *f, const cs_method *m, slow_source *source)
 {
-    set_up(f, m);
+    task_bed_new(f, m);
     *source = (slow_source){0};
     cr_assert_eq(cs_engine_new(1, &source->engine), CS_OK);
     f->config.engine = source->engine;
@@ -308,8 +210,8 @@ static cs_status halfway_step(cs_task *task, void *state)
 
 Test(task_resume, a_source_is_prepared_first_and_charged)
 {
-    const cs_method m = method_of(halfway_step);
-    fixture f;
+    const cs_method m = task_bed_method(halfway_step);
+    task_bed f;
     slow_source source;
     cs_task_summary sum;
     char reason[64];
@@ -317,13 +219,13 @@ Test(task_resume, a_source_is_prepared_first_and_charged)
     set_up_slow(&f, &m, &source);
     f.config.source.metered = true;
     f.config.budget[CS_METER_MACS] = 100.0;
-    cr_assert_eq(run(&f, &sum, reason, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, &err), CS_OK, "%s", err.text);
     cr_assert_str_eq(reason, "converged");
     cr_assert_eq(sum.search_mac, 70);
     cr_assert_eq(f.events[CS_EVENT_OBSERVE], 4, "the loss of each piece");
     source.pieces = 0;
     f.config.budget[CS_METER_MACS] = 25.0; /* spent before the source is ready */
-    cr_assert_eq(run(&f, &sum, reason, &err), CS_OK, "%s", err.text);
+    cr_assert_eq(task_bed_run(&f, &sum, reason, &err), CS_OK, "%s", err.text);
     cr_assert_str_eq(reason, "budget");
     cr_assert_eq(sum.search_mac, 30);
     cr_assert_eq(sum.evals[CS_FID_SHORT], 0);
@@ -332,7 +234,7 @@ Test(task_resume, a_source_is_prepared_first_and_charged)
 }
 
 typedef struct saver {
-    fixture f;
+    task_bed f;
     cs_task *task;
     cs_sink *sink;
     unsigned after, steps;
@@ -348,7 +250,7 @@ static void save_once(void *context)
 /* A checkpoint taken during the preparation, or between it and the method, goes on from there. */
 static void resume_after(unsigned pieces)
 {
-    cs_method m = method_of(halfway_step);
+    cs_method m = task_bed_method(halfway_step);
     slow_source source;
     saver s = {.after = pieces};
     cs_source *bytes_in;
