@@ -32,6 +32,14 @@ const char *cs_dataset_title(size_t index)
     return index < N_SOURCES ? sources[index]->title : NULL;
 }
 
+uint16_t cs_dataset_classes(const char *name)
+{
+    for (size_t i = 0; i < N_SOURCES; i++)
+        if (strcmp(sources[i]->name, name) == 0)
+            return sources[i]->classes;
+    return 0;
+}
+
 static cs_status find_source(const char *name, const cs_data_source **out, cs_error *err)
 {
     const char *names[N_SOURCES + 1];

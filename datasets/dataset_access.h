@@ -32,7 +32,8 @@ typedef enum cs_data_split {
 /* Registered data sets in the order of datasets.def; name is NULL past the end. */
 size_t cs_dataset_count(void);
 const char *cs_dataset_name(size_t index);
-const char *cs_dataset_title(size_t index); /* one line for `list datasets` */
+const char *cs_dataset_title(size_t index);    /* one line for `list datasets` */
+uint16_t cs_dataset_classes(const char *name); /* 0: unknown name */
 /* CS_OK if there is a data set of this name; otherwise CS_EUSAGE with the nearest one. */
 cs_status cs_dataset_named(const char *name, cs_error *err);
 

@@ -65,6 +65,7 @@ typedef struct cs_nest_level {
                                         not part of capacity_bits */
     double read_bits_per_cycle;      /* per instance; INFINITY: no limit */
     double write_bits_per_cycle;     /* likewise, for fills and updates */
+    bool shared_port;                /* reads and writes take turns; false: at the same time */
     double read_pj_bit[CS_TENSORS];  /* energy of one bit read, by tensor */
     double write_pj_bit[CS_TENSORS]; /* of one bit filled or updated */
     double hop_pj_bit;               /* one bit handed from one child to its neighbour */

@@ -181,9 +181,11 @@ static void count_level(const loopnest *nest, const cs_nest_arch *arch, const sp
             f->tile_words = loopnest_tile_words(nest, l, t);
     }
     out->instances[l] = s->active[l];
-    const double reading = round_up(read / (s->active[l] * level->read_bits_per_cycle));
-    const double writing = round_up(written / (s->active[l] * level->write_bits_per_cycle));
-    out->level_cycles[l] = reading > writing ? reading : writing;
+    const double reading = read / (s->active[l] * level->read_bits_per_cycle);
+    const double writing = written / (s->active[l] * level->write_bits_per_cycle);
+    out->level_cycles[l] = round_up(level->shared_port  ? reading + writing
+                                    : reading > writing ? reading
+                                                        : writing);
 }
 
 /* Cycles of moving one tile of a tensor between a level and the next that keeps it, no overlap. */

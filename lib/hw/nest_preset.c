@@ -18,6 +18,7 @@ static void begin(cs_nest_arch *arch, cs_map_space *space)
     arch->fill_drain = true;
     for (int l = 0; l < LEVELS; l++) {
         memcpy(arch->level[l].name, name[l], strlen(name[l]) + 1);
+        arch->level[l].shared_port = l != REGISTERS; /* one bus, single-ported SRAM */
         arch->level[l].may_keep = CS_KEEP_ALL;
         arch->level[l].read_bits_per_cycle = arch->level[l].write_bits_per_cycle = (double)INFINITY;
     }

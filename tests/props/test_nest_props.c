@@ -54,6 +54,7 @@ static void draw_arch(cs_rng *rng, cs_nest_arch *arch)
         level->write_bits_per_cycle = pick(rng, 8.0, 4096.0);
         level->double_buffered = below(rng, 2);
         level->stall = below(rng, 8) == 0;
+        level->shared_port = below(rng, 2);
         level->hop_pj_bit = CS_TECH_HOP_PJ_BIT;
         level->mesh_x = 1 + below(rng, 16);
         level->mesh_y = below(rng, 17);

@@ -223,3 +223,148 @@ Test(loopnest, forwarding_loads_the_union_of_the_tiles)
     }
     cr_assert_geq(forwarded, 300);
 }
+
+/* A 4-channel 1x1 layer on two multipliers, counted by hand. */
+static void by_hand(cs_nest_layer *layer, cs_nest_arch *arch, cs_nest_mapping *m)
+{
+    *layer = (cs_nest_layer){
+        .extent = {1, 1, 4, 4, 2, 2, 1, 1}, .stride = 1, .bits = {8, 8, 16}, .out_bits = 8};
+    plain_arch(2, arch);
+    memset(m, 0, sizeof *m);
+    arch->level[0].mesh_x = 2;
+    arch->level[0].mesh_y = 0;
+    arch->level[1].mesh_x = arch->level[1].mesh_y = 1;
+    arch->clock_hz = 1e9;
+    /* outputs stay in the registers while the input channels pass; weights come again per pixel */
+    m->level[0] = (cs_nest_map_level){
+        .keep = CS_KEEP_ALL,
+        .n_temporal = 4,
+        .n_spatial = 1,
+        .temporal = {{CS_DIM_P, 0, 2}, {CS_DIM_Q, 0, 2}, {CS_DIM_K, 0, 2}, {CS_DIM_C, 0, 4}},
+        .spatial = {{CS_DIM_K, CS_AXIS_X, 2}}};
+    m->level[1].keep = CS_KEEP_ALL;
+}
+
+Test(loopnest, latency_energy_and_widths_by_hand)
+{
+    cs_nest_layer layer;
+    cs_nest_arch arch;
+    cs_nest_mapping m;
+    cs_nest_cost c;
+    by_hand(&layer, &arch, &m);
+    cr_assert_eq(cs_nest_evaluate(&layer, &arch, &m, &c), CS_OK);
+    cr_assert_eq(c.macs, 64.0);
+    cr_assert_eq(c.cycles, 32.0);
+    cr_assert_eq(c.utilization, 1.0);
+    cr_assert_eq(c.flow[0][CS_TENSOR_W].reads, 64.0);
+    cr_assert_eq(c.flow[0][CS_TENSOR_I].reads, 32.0);
+    cr_assert_eq(c.flow[0][CS_TENSOR_I].hops, 32.0, "both multipliers share an input");
+    cr_assert_eq(c.flow[0][CS_TENSOR_O].updates, 16.0);
+    cr_assert_eq(c.flow[0][CS_TENSOR_O].reads, 0.0);
+    /* finished outputs leave at 8 bits, sums are kept at 16: 64 + 32 reads, 16 updates */
+    cr_assert_eq(c.flow[0][CS_TENSOR_O].energy_pj, 16.0 * 8.0);
+    cr_assert_eq(c.flow[1][CS_TENSOR_O].energy_pj, (64.0 + 48.0) * 16.0);
+    arch.level[0].read_bits_per_cycle = 12.0;
+    arch.level[0].write_bits_per_cycle = 2.0;
+    cs_nest_evaluate(&layer, &arch, &m, &c);
+    cr_assert_eq(c.cycles, 64.0, "96 words of 8 bits at 12 a cycle; 16 of 8 bits at 2");
+    cr_assert_eq(c.bound, 0);
+    arch.level[0].shared_port = true;
+    cs_nest_evaluate(&layer, &arch, &m, &c);
+    cr_assert_eq(c.cycles, 128.0);
+    arch.level[0].stall = true;
+    cs_nest_evaluate(&layer, &arch, &m, &c);
+    cr_assert_eq(c.cycles, 160.0, "transfers and work one after another");
+    arch.level[0].stall = false;
+    arch.fill_drain = true;
+    cs_nest_evaluate(&layer, &arch, &m, &c);
+    /* first weights of both multipliers and one input: 24 bits at 12; two outputs: 16 bits at 2 */
+    cr_assert_eq(c.fill_cycles, 2.0);
+    cr_assert_eq(c.drain_cycles, 8.0);
+    cr_assert_eq(c.cycles, 138.0);
+    arch.pass_level = 1;
+    arch.pass_cycles = 3.0;
+    arch.static_w = 0.5;
+    arch.mul_pj = 16.0;
+    arch.add_pj = 2.0;
+    const double dynamic = c.energy_pj;
+    cs_nest_evaluate(&layer, &arch, &m, &c);
+    cr_assert_eq(c.cycles, 138.0 + 32.0 * 3.0);
+    cr_assert_float_eq(c.mac_pj, 64.0 * 2.0, 1e-9, "16 * (8/32)^2 + 2 * 16/32");
+    cr_assert_float_eq(c.static_pj, 0.5 * c.cycles / 1e9 * 1e12, 1e-6);
+    cr_assert_float_eq(c.energy_pj, dynamic + c.mac_pj + c.static_pj, 1e-6);
+    arch.level[0].area_mm2 = 1.0;
+    arch.level[1].area_mm2 = 0.25;
+    arch.mac_area_mm2 = 0.25;
+    arch.wiring = 0.5;
+    cr_assert_eq(cs_nest_area_mm2(&arch), (1.0 + 2.0 * 0.25 + 2.0 * 0.25) * 1.5);
+}
+
+static void expect_reason(const cs_nest_layer *layer, const cs_nest_arch *arch,
+                          const cs_nest_mapping *m, cs_nest_verdict verdict, const char *text)
+{
+    cs_nest_cost c;
+    char reason[CS_NEST_REASON_MAX];
+    cr_assert_eq(cs_nest_evaluate(layer, arch, m, &c), CS_EINFEASIBLE);
+    cr_assert_eq(c.verdict, verdict);
+    cr_assert_eq(cs_nest_fits(layer, arch, m), verdict);
+    cr_assert_eq(cs_nest_reason(layer, arch, &c, reason), strlen(reason));
+    cr_assert_str_eq(reason, text);
+}
+
+Test(loopnest, every_misfit_has_its_sentence)
+{
+    cs_nest_layer layer, bad;
+    cs_nest_arch arch, a;
+    cs_nest_mapping m, n;
+    cs_error err = {""};
+    by_hand(&layer, &arch, &m);
+    memcpy(arch.level[1].name, "RF", 3);
+    memcpy(arch.level[0].name, "DRAM", 5);
+    a = arch;
+    a.level[1].capacity_bits = 31.0;
+    expect_reason(&layer, &a, &m, CS_NEST_CAPACITY, "RF: tiles of 32 bits exceed 31");
+    a.level[1].capacity_bits = 32.0;
+    cr_assert_eq(cs_nest_fits(&layer, &a, &m), CS_NEST_FITS);
+    a.level[1].double_buffered = true;
+    expect_reason(&layer, &a, &m, CS_NEST_CAPACITY, "RF: tiles of 64 bits exceed 32");
+    a = arch;
+    a.level[1].share_bits[CS_TENSOR_O] = 15.0;
+    expect_reason(&layer, &a, &m, CS_NEST_CAPACITY,
+                  "RF: a tile of 1 words of outputs exceeds 15 bits");
+    a = arch;
+    a.level[0].mesh_x = 1;
+    expect_reason(&layer, &a, &m, CS_NEST_ARRAY_X,
+                  "array below DRAM: spatial loops along x exceed 1");
+    n = m;
+    n.level[0].spatial[0].axis = CS_AXIS_Y;
+    expect_reason(&layer, &arch, &n, CS_NEST_ARRAY_Y,
+                  "array below DRAM: spatial loops along y exceed 1");
+    a = arch;
+    a.level[1].may_keep = CS_KEEP_W | CS_KEEP_O;
+    expect_reason(&layer, &a, &m, CS_NEST_KEEP, "RF cannot keep inputs");
+    n = m;
+    n.level[0].temporal[3].bound = 3;
+    expect_reason(&layer, &arch, &n, CS_NEST_COVER, "bounds of C do not reach its extent 4");
+    n = m;
+    n.level[0].keep = CS_KEEP_I;
+    expect_reason(&layer, &arch, &n, CS_NEST_MALFORMED, "the layer or the mapping is malformed");
+    bad = layer;
+    bad.stride = 0;
+    expect_reason(&bad, &arch, &m, CS_NEST_MALFORMED, "the layer or the mapping is malformed");
+    cr_assert_eq(cs_nest_arch_check(&arch, &err), CS_OK);
+    a = arch;
+    a.level[1].read_bits_per_cycle = 0.0;
+    cr_assert_eq(cs_nest_arch_check(&a, &err), CS_EUSAGE);
+    cr_assert(strstr(err.text, "memory level 1 (RF)"), "%s", err.text);
+    a = arch;
+    a.level[0].may_keep = CS_KEEP_W;
+    cr_assert_eq(cs_nest_arch_check(&a, &err), CS_EUSAGE);
+    a = arch;
+    a.n_levels = CS_NEST_LEVELS + 1;
+    cr_assert_eq(cs_nest_arch_check(&a, &err), CS_EUSAGE);
+    a = arch;
+    a.static_w = 1.0;
+    a.clock_hz = 0.0;
+    cr_assert_eq(cs_nest_arch_check(&a, &err), CS_EUSAGE);
+}
