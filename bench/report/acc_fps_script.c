@@ -3,6 +3,7 @@
 #include "report/acc_fps.h"
 
 #include "registry.h"
+#include "report/figure_file.h"
 #include <math.h>
 #include <string.h>
 
@@ -21,18 +22,6 @@ static const struct style {
 static const struct style *style_of(const acc_fps *f, size_t method)
 {
     return &styles[cs_method_rank(f->methods[method]) % N_STYLES];
-}
-
-/* A text in single quotes for gnuplot. */
-static void put_quoted(FILE *gp, const char *text)
-{
-    fputc('\'', gp);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', gp);
-        fputc(*text, gp);
-    }
-    fputc('\'', gp);
 }
 
 /* Labels of a log axis: 1, 2, 5 of each decade, and more of them within one. */
@@ -162,7 +151,7 @@ static void put_plot(FILE *gp, const acc_fps *f, size_t cell_index, const char *
             if (s->cell != cell_index || (pass == 0) != (s->kind != ACC_FPS_ANSWER))
                 continue;
             fputs(separator, gp);
-            put_quoted(gp, dat);
+            cs_figure_quote(gp, dat);
             fprintf(gp, " index %d ", s->index);
             layer[pass](gp, s, style_of(f, s->method));
             separator = ", \\\n     ";
@@ -172,7 +161,7 @@ static void put_plot(FILE *gp, const acc_fps *f, size_t cell_index, const char *
         fprintf(gp, "%skeyentry with points pt %d ps %.3g*k lc rgb '#%s' title ", separator,
                 y->filled, y->size, y->rgb);
         separator = ", \\\n     ";
-        put_quoted(gp, f->methods[m]);
+        cs_figure_quote(gp, f->methods[m]);
     }
     fputs("\n", gp);
 }

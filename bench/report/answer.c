@@ -3,7 +3,7 @@
 #include "cosearch/space.h"
 #include "datasets/dataset_access.h"
 #include "registry.h"
-#include <errno.h>
+#include "report/figure_file.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,20 +85,6 @@ void cs_answer_layer_label(const cs_hw_layer_cost *layer, char text[16])
 
 /* ---- files ---- */
 
-static cs_status open_file(const char *path, FILE **out, cs_error *err)
-{
-    *out = fopen(path, "w");
-    return *out ? CS_OK : cs_fail(err, CS_EIO, "%s: cannot be written: %s", path, strerror(errno));
-}
-
-static cs_status close_file(FILE *file, const char *path, cs_error *err)
-{
-    const bool broken = ferror(file) != 0;
-    if (fclose(file) != 0 || broken)
-        return cs_fail(err, CS_EIO, "%s: cannot be written: %s", path, strerror(errno));
-    return CS_OK;
-}
-
 cs_status cs_answer_write(const cs_answer *answer, const char *dat_path, const char *gp_path,
                           void (*write)(const cs_answer *, FILE *dat, FILE *gp,
                                         const char *dat_name),
@@ -106,30 +92,16 @@ cs_status cs_answer_write(const cs_answer *answer, const char *dat_path, const c
 {
     FILE *dat, *gp;
     const char *slash = strrchr(dat_path, '/');
-    CS_TRY(open_file(dat_path, &dat, err));
-    cs_status status = open_file(gp_path, &gp, err);
-    if (status != CS_OK) {
-        fclose(dat);
+    CS_TRY(cs_figure_open(dat_path, &dat, err));
+    cs_status status = cs_figure_open(gp_path, &gp, err);
+    if (status == CS_OK) {
+        write(answer, dat, gp, slash ? slash + 1 : dat_path);
+        status = cs_figure_close(gp, gp_path, CS_OK, err);
+    }
+    status = cs_figure_close(dat, dat_path, status, err);
+    if (status != CS_OK) /* half a figure would be taken for one */
         unlink(dat_path);
-        return status;
-    }
-    write(answer, dat, gp, slash ? slash + 1 : dat_path);
-    status = close_file(dat, dat_path, err);
-    const cs_status second = close_file(gp, gp_path, err);
-    if (status != CS_OK || second != CS_OK)
-        unlink(dat_path); /* half a figure would be taken for one */
-    return status != CS_OK ? status : second;
-}
-
-void cs_answer_quote(FILE *gp, const char *text)
-{
-    fputc('\'', gp);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', gp);
-        fputc(*text, gp);
-    }
-    fputc('\'', gp);
+    return status;
 }
 
 void cs_answer_head(FILE *gp, const char *figure, int width, int height)

@@ -32,7 +32,5 @@ cs_status cs_answer_write(const cs_answer *answer, const char *dat_path, const c
 
 /* Terminal, fonts, grid and margins of a script; the name of the figure goes into its comments. */
 void cs_answer_head(FILE *gp, const char *figure, int width, int height);
-/* A text in single quotes for gnuplot. */
-void cs_answer_quote(FILE *gp, const char *text);
 
 #endif

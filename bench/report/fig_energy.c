@@ -2,6 +2,7 @@
  */
 #include "report/answer.h"
 #include "report/figure.h"
+#include "report/figure_file.h"
 
 #include <math.h>
 
@@ -41,7 +42,7 @@ static void write_files(const cs_answer *a, FILE *dat, FILE *gp, const char *dat
     write_data(a, dat);
     cs_answer_head(gp, "energy-levels", 1100, 520);
     fputs("set label 1 ", gp);
-    cs_answer_quote(gp, a->heading);
+    cs_figure_quote(gp, a->heading);
     fputs(" at graph 0, graph 1 left offset 0, 1.2 noenhanced font 'DejaVu Sans Bold,15'\n", gp);
     fprintf(gp,
             "set style data histograms\nset style histogram rowstacked\nset style fill solid 1 "
@@ -53,7 +54,7 @@ static void write_files(const cs_answer *a, FILE *dat, FILE *gp, const char *dat
             a->report.n_layers > 40 ? 7 : 11);
     for (int e = 0; e < CS_HW_LEVELS; e++) {
         if (e == 0)
-            cs_answer_quote(gp, dat_name);
+            cs_figure_quote(gp, dat_name);
         else
             fputs(", \\\n     ''", gp);
         fprintf(gp, " using %d%s lc rgb '#%s' title '%s'", e + 3, e == 0 ? ":xtic(2)" : "",

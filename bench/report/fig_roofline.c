@@ -3,6 +3,7 @@
  * CACM 2009). */
 #include "report/answer.h"
 #include "report/figure.h"
+#include "report/figure_file.h"
 
 #include <math.h>
 
@@ -76,7 +77,7 @@ static void write_files(const cs_answer *a, FILE *dat, FILE *gp, const char *dat
     const double top = write_roofs(a, s, dat);
     cs_answer_head(gp, "roofline", 800, 560);
     fputs("set label 1 ", gp);
-    cs_answer_quote(gp, a->heading);
+    cs_figure_quote(gp, a->heading);
     fprintf(gp,
             " at graph 0, graph 1 left offset 0, 1.2 noenhanced font 'DejaVu Sans Bold,13'\n"
             "set logscale xy\nset grid x y lc rgb '#dddddd' lt 1 lw 0.6\n"
@@ -86,7 +87,7 @@ static void write_files(const cs_answer *a, FILE *dat, FILE *gp, const char *dat
             "set xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\nset tmargin 4\n",
             s.lo / 2.0, right_end(a, s, top), s.bottom / 2.0, 2.0 * top);
     fputs("plot ", gp);
-    cs_answer_quote(gp, dat_name);
+    cs_figure_quote(gp, dat_name);
     fputs(
         " index 1 using 1:2 with lines lc rgb '#606060' lw 1.4 title 'roofs: bandwidth, peaks of "
         "the sub-accelerators', \\\n     '' index 0 using ($3==0?$1:1/0):2 with points pt 7 ps 0.9 "

@@ -17,3 +17,14 @@ cs_status cs_figure_close(FILE *file, const char *path, cs_status status, cs_err
         return cs_fail(err, CS_EIO, "%s: cannot be written: %s", path, strerror(errno));
     return status;
 }
+
+void cs_figure_quote(FILE *gp, const char *text)
+{
+    fputc('\'', gp);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', gp);
+        fputc(*text, gp);
+    }
+    fputc('\'', gp);
+}

@@ -10,4 +10,7 @@ cs_status cs_figure_open(const char *path, FILE **out, cs_error *err);
 /* Closes in any case. Returns `status`, or CS_EIO if that was fine and a write was not. */
 cs_status cs_figure_close(FILE *file, const char *path, cs_status status, cs_error *err);
 
+/* A text in single quotes for gnuplot. */
+void cs_figure_quote(FILE *gp, const char *text);
+
 #endif
