@@ -2,43 +2,12 @@
 #include "cli.h"
 #include "cmd/eval_design.h"
 #include "cmd/eval_nest.h"
+#include "cmd/limit_args.h"
 #include "core/text.h"
-#include "run/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* "dsp_max=450,fps_min=30" into limits; the others stay absent. */
-static cs_status parse_limits(const char *text, cs_limits *out, cs_error *err)
-{
-    const char *names[CS_PROFILE_LIMITS + 1] = {0};
-    for (size_t i = 0; i < CS_PROFILE_LIMITS; i++)
-        names[i] = cs_limit_name(i);
-    while (text && *text) {
-        char key[32], value[32];
-        const size_t n = strcspn(text, ",");
-        const char *equals = memchr(text, '=', n);
-        if (!equals || (size_t)(equals - text) >= sizeof key ||
-            n - (size_t)(equals - text) > sizeof value)
-            return cs_fail(err, CS_EUSAGE, "option --limits: expected NAME=VALUE, found '%.*s'",
-                           (int)n, text);
-        snprintf(key, sizeof key, "%.*s", (int)(equals - text), text);
-        snprintf(value, sizeof value, "%.*s", (int)(n - (size_t)(equals - text) - 1), equals + 1);
-        size_t i = 0;
-        while (names[i] && strcmp(names[i], key) != 0)
-            i++;
-        if (!names[i])
-            return cs_fail_unknown(err, "limit", key, names, "cosearch eval --help");
-        double number;
-        if (!cs_text_double(value, &number) || number < 0.0)
-            return cs_fail(err, CS_EUSAGE, "option --limits: %s: expected a number, found '%s'",
-                           key, value);
-        *cs_limit_at(out, i) = number;
-        text += n + (text[n] == ',');
-    }
-    return CS_OK;
-}
 
 /* The text of --design FILE, '-' for standard input, or the argument itself. Caller frees. */
 static cs_status read_texts(const cs_args *args, char **out, cs_error *err)
@@ -96,7 +65,7 @@ static cs_status read_request(const cs_args *args, eval_request *request, cs_err
     CS_TRY(check_tables(args, err));
     CS_TRY(cs_args_u64(args, "classes", 1, 65535, &classes, err));
     CS_TRY(cs_args_u64(args, "seed", 0, UINT32_MAX, &seed, err));
-    CS_TRY(parse_limits(cs_args_get(args, "limits"), &request->limits, err));
+    CS_TRY(cs_limits_parse(cs_args_get(args, "limits"), &request->limits, err));
     request->classes = (uint16_t)classes;
     if (!level)
         return CS_OK;

@@ -43,8 +43,8 @@ methods = random, evolution, hsco
 seeds = 0
 primary = mac:2.4e8
 [limits]
-edp_max_js = 8e-9
-area_max_mm2 = 100
+edp_max_js = 2e-8
+area_max_mm2 = 150
 [caps]
 hw_queries = 5000
 [fidelity.short]

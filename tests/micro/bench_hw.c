@@ -2,6 +2,7 @@
  * model file (70 layers, CIFAR dimensions) and golden case A's accelerator. */
 #include "bench_hetero.h"
 #include "bench_nest.h"
+#include "example_net.h"
 #include "micro.h"
 
 #include "cosearch/space.h"
@@ -9,10 +10,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define EXAMPLE_NET                                                                                \
-    "k5_e6 k5_e6 k3_e1 k5_e3 k5_e3 k5_e6 k5_e1_g2 k5_e1 k5_e6 k5_e6 k5_e3 k5_e6 k5_e1_g2 k3_e6 "   \
-    "k5_e6 k3_e3 k5_e6 k5_e6 k5_e3 k5_e6 k5_e3 k5_e6|"                                             \
-    "6 8 6 6 4 8 6 6 6 8 6 8 8 8 6 6 6 6 6 6 6 6|"
 #define CHUNKS(q)                                                                                  \
     "a0q" #q "=1:16:16:8:8:1:1:8:8 a1q" #q "=1:4:4:32:32:1:1:16:16 dwa0q" #q                       \
     "=1:16:16:8:1:8:1:8:1 dwa1q" #q "=1:4:4:32:1:4:1:16:1 "

