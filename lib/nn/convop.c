@@ -190,7 +190,7 @@ void cs_convop_prepare(const cs_convop *conv, const float *w, int bits, cs_weigh
 }
 
 void cs_convop_mix_dots(const cs_convop *conv, const float *w, int n, const int *bits,
-                        const float *dw, double *dots)
+                        const float *copies, const float *dw, double *dots)
 {
     const size_t cp = (size_t)conv->out_p;
     for (int c = 0; c < conv->out_p; c += CS_LANES)
@@ -199,10 +199,11 @@ void cs_convop_mix_dots(const cs_convop *conv, const float *w, int n, const int 
             float sum[CS_LANES] = {0.0f};
             column_quants(conv, w, bits[j], c, quant);
             const lanes l = lanes_of(quant);
+            const float *copy = copies ? copies + (size_t)j * cs_convop_weights(conv) : NULL;
             for (int r = 0; r < conv->rows; r++)
                 for (int i = 0; i < CS_LANES; i++) {
                     const size_t at = (size_t)r * cp + (size_t)(c + i);
-                    sum[i] += dw[at] * lane_value(&l, i, w[at]);
+                    sum[i] += dw[at] * (copy ? copy[at] : lane_value(&l, i, w[at]));
                 }
             for (int i = 0; i < CS_LANES; i++)
                 dots[j] += (double)sum[i];

@@ -70,9 +70,10 @@ void cs_convop_prepare(const cs_convop *conv, const float *w, int bits, cs_weigh
  * quantised weights one after the other, or NULL. */
 void cs_convop_prepare_mix(const cs_convop *conv, const float *w, int n, const int *bits,
                            const float *p, float *copies, cs_weights *out);
-/* dots[j] += sum of dw * Q_j(w) for n bitwidths. dw has zeros between groups. */
+/* dots[j] += sum of dw * Q_j(w) for n bitwidths; Q_j(w) from copies if not NULL (see above). dw has
+ * zeros between groups. */
 void cs_convop_mix_dots(const cs_convop *conv, const float *w, int n, const int *bits,
-                        const float *dw, double *dots);
+                        const float *copies, const float *dw, double *dots);
 /* Gradient of the stored weights from that of the used ones: straight-through rule, zeros between
  * groups. */
 void cs_convop_weight_gradient(const cs_convop *conv, const float *w, const cs_weights *weights,

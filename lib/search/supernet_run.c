@@ -297,7 +297,8 @@ static void finish_layer(const run *r, cs_layer *layer, double *dots)
     cs_convop_weight_gradient(&layer->conv, w, &layer->weights,
                               dots || layer->mixes ? CS_STE_IDENTITY : r->rule, dw);
     if (dots)
-        cs_convop_mix_dots(&layer->conv, w, layer->mix.n, layer->mix.bits, dw, dots);
+        cs_convop_mix_dots(&layer->conv, w, layer->mix.n, layer->mix.bits, layer->weight_copies, dw,
+                           dots);
 }
 
 static void finish_gradients(const run *r)
