@@ -318,10 +318,10 @@ static inline ref_super *ref_super_step(const cs_supernet *net, const cs_path *p
     assert(r);
     *r = (ref_super){.net = net, .path = path, .n = (int)batch->n, .rule = rule};
     const size_t size = (size_t)(batch->n * batch->h * batch->w * batch->c);
-    double *images = ref_new(r, size);
+    double *input = ref_new(r, size);
     for (size_t i = 0; i < size; i++)
-        images[i] = (double)batch->x[i];
-    const double *x = images;
+        input[i] = (double)batch->x[i];
+    const double *x = input;
     for (int s = 0; s < net->n_stages; s++) {
         ref_stage_forward(r, s, x);
         x = r->stage[s].x;
