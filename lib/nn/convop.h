@@ -102,8 +102,7 @@ typedef struct cs_input_gradient {
 } cs_input_gradient;
 
 /* dw += gradient of the weights (NULL: not wanted); the gradient of x goes where `in` says. A
- * depthwise convolution needs a finish (and under IDENTITY an inner one) and a place for the
- * gradient, and has neither add nor then. */
+ * depthwise convolution has neither add nor then. */
 void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, const cs_dz *dz,
                     const float *x, const cs_finish *finish, const cs_weights *weights, float *dw,
                     const cs_input_gradient *in);

@@ -99,7 +99,7 @@ static void pointwise_back(cs_worker *worker, const cs_convop *conv, size_t imag
         at += step_in;
         x += step_in;
         in.g += step_out;
-        in.z += step_out;
+        in.z += in.z ? step_out : 0;
     }
 }
 
@@ -204,7 +204,7 @@ static void general_back(cs_worker *worker, const cs_convop *conv, size_t images
         float *gin = out->to ? out->to + i * in_size : NULL;
         if (gin)
             memset(gin, 0, in_size * sizeof *gin);
-        for (int oy = 0; oy < conv->oh; oy++, in.g += row, in.z += row) {
+        for (int oy = 0; oy < conv->oh; oy++, in.g += row, in.z += in.z ? row : 0) {
             k->dz((size_t)conv->ow, cp, &in, g.d);
             for (int ky = 0; dw && ky < conv->k; ky++)
                 k->product(under, cp, conv->ow, general_row(conv, &g, oy, ky), 1,
@@ -239,19 +239,13 @@ size_t cs_convop_scratch(const cs_convop *conv)
                : general_scratch(conv);
 }
 
-static void set_writes(cs_depthwise *d, size_t floats)
-{
-    d->stream = cs_streams(floats);
-    d->prefetch = !d->stream && floats >= CS_PREFETCH_FLOATS;
-}
-
 void cs_convop_forward(cs_worker *worker, const cs_convop *conv, size_t images, const float *x,
                        const cs_finish *finish, const float *w, float *y, const cs_stats *stats)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
         cs_depthwise d = depthwise_of(conv, finish);
-        set_writes(&d, images * cs_convop_out_size(conv));
-        worker->kernels->depthwise(&d, images, x, w, y, worker->scratch, stats);
+        d.stream = cs_streams(images * cs_convop_out_size(conv));
+        worker->kernels->depthwise(&d, images, x, w, y, stats);
     } else if (conv->kind == CS_CONVOP_POINTWISE) {
         pointwise_forward(worker, conv, images, x, finish, w, y, stats);
     } else {
@@ -265,11 +259,10 @@ void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, con
                     const cs_input_gradient *out)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
-        assert(finish && out->to && !out->add && !out->then);
+        assert(!out->add && !out->then);
         cs_depthwise d = depthwise_of(conv, finish);
         d.gate = out->rule == CS_STE_CLAMP ? finish : out->inner;
-        assert(d.gate);
-        set_writes(&d, images * cs_convop_in_size(conv));
+        d.stream = cs_streams(images * cs_convop_in_size(conv));
         worker->kernels->depthwise_back(&d, images, dz, x, weights->q, dw, out->to, worker->scratch,
                                         out->stats);
     } else if (conv->kind == CS_CONVOP_POINTWISE) {

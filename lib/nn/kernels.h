@@ -48,13 +48,13 @@ typedef struct cs_depthwise {
     int h, w, oh, ow; /* pixels of input and output                                          */
     int k, s;         /* 3 or 5; 1 or 2                                                      */
     int cp;
-    bool stream;   /* write the result past the caches, see cs_streams                   */
-    bool prefetch; /* or ask for its lines in time: large, but not that large            */
-    const cs_finish *finish; /* of the input                                                 */
-    const cs_finish *gate;   /* backward: where the gradient passes; as a rule `finish`          */
+    bool stream;             /* write the result past the caches, see cs_streams             */
+    const cs_finish *finish; /* of the input; NULL: it is read as it is                      */
+    const cs_finish *gate;   /* backward: where the gradient passes; as a rule `finish`      */
 } cs_depthwise;
 
-/* Operands of the backward pass; dz = c1*g + c2*z + c3 is the gradient of the raw output. */
+/* Operands of the backward pass; dz = c1*g + c2*z + c3 is the gradient of the raw output. z NULL:
+ * it is g. */
 typedef struct cs_dz {
     const float *g, *z;        /* gradient of the finished output, raw output                 */
     const float *c1, *c2, *c3; /* [cp]                                                       */
@@ -63,7 +63,6 @@ typedef struct cs_dz {
 /* Tensors of this size are written past the caches: they are gone before they are read again, and
  * so the cost of fetching every line before it is overwritten is saved. */
 #define CS_STREAM_FLOATS ((size_t)1 << 21)
-#define CS_PREFETCH_FLOATS ((size_t)1 << 19)
 static inline bool cs_streams(size_t floats)
 {
     return floats >= CS_STREAM_FLOATS;
@@ -99,12 +98,12 @@ typedef struct cs_kernels {
     /* out = max(s*z + t, lo) (+ add); min and max of out per channel into stats if not NULL. */
     void (*join)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
                  float *out, const cs_stats *stats);
-    /* y = conv(finish(z)), raw; statistics of y if stats is not NULL. scratch:
-     * cs_depthwise_scratch. */
+    /* y = conv(finish(z)), raw; statistics of y if stats is not NULL. */
     void (*depthwise)(const cs_depthwise *d, size_t images, const float *z, const float *w,
-                      float *y, float *scratch, const cs_stats *stats);
-    /* dw[k*k][cp] += gradient of the weights (NULL: not wanted); gin = gradient of the input where
-     * d->gate passes it, with its sums. */
+                      float *y, const cs_stats *stats);
+    /* dw[k*k][cp] += gradient of the weights; gin = gradient of the input where d->gate (NULL:
+     * everywhere) passes it, with its sums. Either may be NULL: not wanted. scratch:
+     * cs_depthwise_scratch. */
     void (*depthwise_back)(const cs_depthwise *d, size_t images, const cs_dz *in, const float *z,
                            const float *w, float *dw, float *gin, float *scratch,
                            const cs_stats *stats);
@@ -118,33 +117,22 @@ typedef struct cs_kernels {
                      const float *g, float *out, const cs_stats *stats, double *dots);
 } cs_kernels;
 
-/* Depthwise kernels work through bands of output rows, so many that the finished input of a band
- * takes about CS_DEPTHWISE_FLOATS; a ring of padded rows holds it. */
-#define CS_DEPTHWISE_FLOATS 24576
-static inline int cs_depthwise_band(const cs_depthwise *d)
+/* Rows of the input that the backward depthwise kernel takes at a time: so many that the gradients
+ * of the outputs above them, CS_LANES channels wide, fit the first-level cache. A multiple of s. */
+#define CS_DEPTHWISE_FLOATS 4608
+static inline int cs_depthwise_back_rows(const cs_depthwise *d)
 {
-    const int rows = CS_DEPTHWISE_FLOATS / (d->s * (d->w + d->k - 1) * d->cp);
-    return rows < 1 ? 1 : rows > d->oh ? d->oh : rows;
+    const int width = (d->ow + d->k - 1) * CS_LANES;
+    const int rows = (CS_DEPTHWISE_FLOATS / width - (d->k - 1) / d->s - 1) * d->s;
+    const int all = (d->h + d->s - 1) / d->s * d->s;
+    return rows < d->s ? d->s : rows > all ? all : rows;
 }
-static inline int cs_depthwise_slots(const cs_depthwise *d)
-{
-    return (cs_depthwise_band(d) - 1) * d->s + d->k;
-}
-static inline int cs_depthwise_dz_slots(const cs_depthwise *d)
-{
-    return cs_depthwise_band(d) + (d->k - 1) / d->s;
-}
-/* Floats of a padded row of zeros, one vector of channels wide. */
-static inline size_t cs_depthwise_zeros(const cs_depthwise *d)
-{
-    return (size_t)(d->w + d->k - 1) * CS_LANES;
-}
-/* Floats of scratch. */
+/* Floats of scratch of the backward kernel: those gradients with a border of zeros and a row of
+ * zeros. */
 static inline size_t cs_depthwise_scratch(const cs_depthwise *d)
 {
-    const size_t cp = (size_t)d->cp, pad = (size_t)(d->k - 1);
-    return cs_depthwise_zeros(d) + cp * ((size_t)cs_depthwise_slots(d) * ((size_t)d->w + pad) +
-                                         (size_t)cs_depthwise_dz_slots(d) * ((size_t)d->ow + pad));
+    const int rows = cs_depthwise_back_rows(d) / d->s + (d->k - 1) / d->s + 2;
+    return (size_t)rows * (size_t)(d->ow + d->k - 1) * CS_LANES;
 }
 
 extern const cs_kernels cs_kernels_portable, cs_kernels_avx2, cs_kernels_avx512;

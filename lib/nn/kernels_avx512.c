@@ -4,12 +4,13 @@
 #define PRODUCT_MR2 12
 #define PRODUCT_MR1 16
 #define PRODUCT_MR_MAX 16
-#define DEPTHWISE_XB 8
-#define DEPTHWISE_KR(k) (k)
+#define SLIDE_ROWS(k, s) 4
+#define DEPTHWISE_XB 4
 
 #include "nn/kernels_body.h"
 
 #include "nn/kernels_depthwise.h"
+#include "nn/kernels_depthwise_back.h"
 #include "nn/kernels_mix.h"
 
 const cs_kernels cs_kernels_avx512 = {product,   finish,    stats_rows,     dz_rows, pass_gate,

@@ -105,18 +105,10 @@ static void finish(size_t rows, int cp, const cs_finish *f, const float *z, floa
 }
 
 /* Sums of a tile are kept in float, sums over tiles in double. */
-INLINE void add_lanes(double *sum, vf x)
-{
-    float lane[VW];
-    v_store(lane, x);
-    for (int i = 0; i < VW; i++)
-        sum[i] += (double)lane[i];
-}
-
 INLINE void stats_add(const cs_stats *stats, int c, vf sum, vf square, vf min, vf max)
 {
-    add_lanes(stats->sum + c, sum);
-    add_lanes(stats->square + c, square);
+    v_add_to(stats->sum + c, sum);
+    v_add_to(stats->square + c, square);
     if (stats->min) {
         v_store(stats->min + c, v_min(v_load(stats->min + c), min));
         v_store(stats->max + c, v_max(v_load(stats->max + c), max));
@@ -153,6 +145,10 @@ INLINE vf dz_vector(const cs_dz *in, size_t at, int c)
 
 static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out)
 {
+    if (!in->z) {
+        memcpy(out, in->g, rows * (size_t)cp * sizeof *out);
+        return;
+    }
     for (size_t r = 0; r < rows; r++)
         for (int c = 0; c < cp; c += VW) {
             const size_t at = r * (size_t)cp + (size_t)c;
@@ -194,8 +190,8 @@ INLINE void gate_rows(const bool own, const bool then, size_t rows, int cp, cons
             product_sum = v_fma(y, x, product_sum);
         }
         if (stats) {
-            add_lanes(stats->sum + c, sum);
-            add_lanes(stats->square + c, product_sum);
+            v_add_to(stats->sum + c, sum);
+            v_add_to(stats->square + c, product_sum);
         }
     }
     if (gate->stream)

@@ -89,8 +89,8 @@ INLINE void mix_gate_rows(const int n, const bool clamp, const bool dotted, size
             product_sum = v_fma(y, x, product_sum);
         }
         if (stats) {
-            add_lanes(stats->sum + c, sum);
-            add_lanes(stats->square + c, product_sum);
+            v_add_to(stats->sum + c, sum);
+            v_add_to(stats->square + c, product_sum);
         }
     }
     for (int j = 0; dotted && j < n; j++) {

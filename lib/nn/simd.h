@@ -80,6 +80,25 @@ static inline vf v_between(vf u, vf lo, vf hi, vf x)
 
 #define v_zero() v_set(0.0f)
 
+/* sum[0..VW) += x, in double precision. */
+static inline void v_add_to(double *sum, vf x)
+{
+#if defined(KERNEL_AVX512)
+    const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+    const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
+    _mm512_storeu_pd(sum, _mm512_add_pd(_mm512_loadu_pd(sum), low));
+    _mm512_storeu_pd(sum + 8, _mm512_add_pd(_mm512_loadu_pd(sum + 8), high));
+#elif defined(KERNEL_AVX2)
+    const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+    const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+    _mm256_storeu_pd(sum, _mm256_add_pd(_mm256_loadu_pd(sum), low));
+    _mm256_storeu_pd(sum + 4, _mm256_add_pd(_mm256_loadu_pd(sum + 4), high));
+#else
+    for (int i = 0; i < VW; i++)
+        sum[i] += (double)x[i];
+#endif
+}
+
 /* Loops with constant bounds over registers have to be unrolled in full. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")

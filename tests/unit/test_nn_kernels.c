@@ -224,13 +224,18 @@ typedef struct conv_case {
     size_t n_in, n_out, n_w;
 } conv_case;
 
-/* Reference: z = conv(finish(x)), with finish an affine map, ReLU or a quantiser of 6 bits. */
+/* Reference: z = conv(finish(x)), with finish nothing (NULL), an affine map, ReLU or a quantiser.
+ */
 static void conv_expect(conv_case *c, const cs_finish *f)
 {
     double *a = malloc(c->n_in * sizeof *a), *w = doubles_of(c->w, c->n_w);
     double *dy = doubles_of(c->dy, c->n_out), *pass = malloc(c->n_in * sizeof *pass);
     for (size_t i = 0; i < c->n_in; i++) {
         const size_t ch = i % (size_t)c->shape.cin;
+        a[i] = (double)c->x[i];
+        pass[i] = 1.0;
+        if (!f)
+            continue;
         const double u = (double)f->s[ch] * (double)c->x[i] + (double)f->t[ch];
         const double v = fmin(fmax(u, (double)f->lo), (double)f->hi);
         a[i] = f->quant ? nearbyint(v) * (double)f->step + (double)f->min : v;
@@ -282,7 +287,7 @@ static void conv_run(cs_isa isa, const conv_case *c, const cs_finish *f, const c
     oihw_to_matrix(v, c->w, w);
     cs_convop_prepare(v, w, CS_BITS_FLOAT, &weights);
     const cs_stats stats = {sum, square, min, max};
-    const cs_dz dz = {dy, y, ones, zeros, zeros};
+    const cs_dz dz = {dy, f ? y : NULL, ones, zeros, zeros};
     cs_convop_forward(&worker, v, (size_t)c->shape.n, x, f, weights.q, y, &stats);
     cr_assert_lt(compare_rows(y, c->y, rows_out, v->cout, v->out_p), 2e-6, "%s y", what);
     for (int o = 0; o < v->cout; o++) {
@@ -310,6 +315,17 @@ static void conv_run(cs_isa isa, const conv_case *c, const cs_finish *f, const c
         cr_assert_lt(fabs(square[i] - gz), 1e-3 * (1.0 + fabs(gz)), "%s sum gz", what);
     }
     cr_assert_eq(worker.macs, 3 * (uint64_t)c->shape.n * v->macs);
+    if (v->kind == CS_CONVOP_DEPTHWISE) {
+        const cs_input_gradient only = {.to = gin}, none = {.to = NULL};
+        memset(dw, 0, n_w * sizeof *dw);
+        memset(gin, 0, rows_in * (size_t)v->in_p * sizeof *gin);
+        cs_convop_back(&worker, v, (size_t)c->shape.n, &dz, x, f, &weights, NULL, &only);
+        cs_convop_back(&worker, v, (size_t)c->shape.n, &dz, x, f, &weights, dw, &none);
+        matrix_to_oihw(v, dw, flat);
+        cr_assert_lt(relative(flat, c->dw, c->n_w), 2e-6, "%s dw alone", what);
+        cr_assert_lt(compare_rows(gin, c->dx, rows_in, v->cin, v->in_p), 2e-6, "%s dx alone", what);
+        cr_assert_eq(worker.macs, 5 * (uint64_t)c->shape.n * v->macs);
+    }
     void *const all[] = {x,     gin, y,   dy,  w,      dw,        flat,      ones,
                          zeros, min, max, sum, square, weights.q, weights.t, worker.scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -340,14 +356,15 @@ static void conv_check(cs_rng *rng, int n, int cin, int cout, int k, int s, int 
         {.s = s_, .t = t, .lo = 0.0f, .hi = INFINITY},
         {.s = s_, .t = t, .lo = 0.0f, .hi = 3.0f, .step = 0.3f, .min = -0.2f, .quant = true},
     };
-    for (size_t i = 0; i < sizeof finish / sizeof *finish; i++) {
-        conv_expect(&c, &finish[i]);
+    for (size_t i = 0; i <= sizeof finish / sizeof *finish; i++) {
+        const cs_finish *f = i < sizeof finish / sizeof *finish ? &finish[i] : NULL;
+        conv_expect(&c, f);
         EACH_ISA(isa)
         {
             char what[96];
             snprintf(what, sizeof what, "%s finish %zu: n%d i%d o%d k%d s%d g%d %dx%d",
                      cs_isa_text((cs_isa)isa), i, n, cin, cout, k, s, groups, h, w);
-            conv_run((cs_isa)isa, &c, &finish[i], what);
+            conv_run((cs_isa)isa, &c, f, what);
         }
     }
     void *const all[] = {c.x, c.w, c.dy, c.y, c.dx, c.dw, s_, t};
