@@ -143,7 +143,8 @@ typedef struct autonba_progress {
     double total_macs;   /* the whole MAC budget; 0: none, or not seen yet */
     double allowance;    /* MACs of training that stand for a budget of evaluations; 0: none */
     double reserved;     /* part of the budget that is not for training; negative: not seen */
-    double derive_begin; /* MACs left when candidates began, as a part of the budget */
+    double tensor_bytes; /* largest so far */
+    double derive_begin; /* counted budget left when candidates began */
     double lambda;
     double best_acc;             /* of the networks evaluated; negative before the first */
     double loss_train, loss_val; /* moving averages; NaN before the first */
@@ -173,6 +174,8 @@ typedef struct autonba_state {
 /* autonba_pace.c */
 /* Part of the training that is done, 0 to 1 and beyond, by the budget that binds. */
 double autonba_progress_made(const cs_task *task, const autonba_state *s);
+/* Smallest of what is left of MACs and images, as a part of their budgets. */
+double autonba_counted_left(const cs_task *task);
 /* After the first weight step: which budgets there are and what is kept back for the end. */
 cs_status autonba_see_budgets(cs_task *task, autonba_state *s);
 /* A budget of evaluations alone, told by one of them that was made: what training it pays for. */

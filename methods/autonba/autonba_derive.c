@@ -88,7 +88,12 @@ static void score_batches(const cs_task *task, const autonba_state *s, uint32_t 
 {
     const double each = (double)cs_supernet_forward_macs(s->net, &s->path) * s->at.batch;
     const double total = s->at.total_macs > 0.0 ? s->at.total_macs : s->at.allowance;
-    const double room = total > 0.0 ? SCORE_SHARE * total / each : INFINITY;
+    double room = total > 0.0 ? SCORE_SHARE * total / each : INFINITY;
+    const double images_left = cs_budget_left(task, CS_METER_SAMPLES);
+    if (images_left < 1.0) {
+        const double drawn = (double)(s->at.weight_steps + s->at.arch_steps);
+        room = fmin(room, SCORE_SHARE * drawn / (1.0 - images_left));
+    }
     const double pass = floor((double)cs_task_dataset(task)->n_search_val / s->at.batch);
     const double first = fmax(1.0, fmin(s->settings.recalibrate, floor(room / 3.0)));
     *train = (uint32_t)first;
@@ -315,7 +320,7 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     draw_network(task, s, &design);
     if (first) {
         autonba_argmax_design(s->space, &s->logits, &design);
-        s->at.derive_begin = cs_budget_left(task, CS_METER_MACS);
+        s->at.derive_begin = autonba_counted_left(task);
     }
     s->at.attempts++;
     if (!is_candidate(s, &design)) {
@@ -325,7 +330,7 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     }
     if (s->at.n_candidates == 0 && s->at.attempts > wanted && s->at.has_feasible)
         CS_TRY(add_candidate(task, s, &s->at.feasible));
-    const double left = cs_budget_left(task, CS_METER_MACS);
+    const double left = autonba_counted_left(task);
     const bool dear = left < (1.0 - COMPARE_SHARE) * s->at.derive_begin ||
                       !affordable(task, s, &s->at.candidate[0].design, COMPARE_MARGIN);
     const bool enough = s->at.n_candidates >= wanted ||
@@ -361,6 +366,8 @@ cs_status autonba_evaluate_step(cs_task *task, autonba_state *s)
     cs_design design;
     double known;
     bool feasible = false;
+    if (s->at.total_macs <= 0.0 && s->at.allowance <= 0.0)
+        return CS_DONE;             /* nothing limits evaluations: the list is enough */
     draw_network(task, s, &design); /* the budget outlasts the list: more of the same kind */
     s->at.attempts++;
     if (!cs_memo_get(s->memo, &design, &known))

@@ -41,34 +41,46 @@ static size_t bottleneck(const cs_hw_report *report)
 }
 
 /* What a layer adds to a sum that the goal is proportional to. */
-typedef enum weight { WEIGHT_INTERVAL, WEIGHT_TRAFFIC, WEIGHT_CYCLES, WEIGHT_ENERGY } weight;
+typedef enum weight {
+    WEIGHT_INTERVAL, /* cycles in one chunk */
+    WEIGHT_TRAFFIC,
+    WEIGHT_CYCLES,
+    WEIGHT_ENERGY,
+    WEIGHT_WORK /* products times their width: where a model tells no energy of layers */
+} weight;
 
 static double layer_weight(const cs_hw_layer_cost *l, weight kind, size_t chunk)
 {
+    double sum = 0.0;
     switch (kind) {
     case WEIGHT_INTERVAL: return l->chunk == chunk ? l->cycles : 0.0;
     case WEIGHT_TRAFFIC: return l->dram_bits;
     case WEIGHT_CYCLES: return l->cycles;
-    /* A layer's energy follows its work: products at their width. */
-    case WEIGHT_ENERGY: return (double)l->macs * l->bits;
+    case WEIGHT_ENERGY:
+        for (size_t i = 0; i < CS_HW_LEVELS; i++)
+            sum += l->energy_j[i];
+        return sum;
+    case WEIGHT_WORK: return (double)l->macs * l->bits;
     }
     return 0.0;
 }
 
-/* Adds each block's part of the sum of a weight over all layers, stem and head included. */
-static void add_parts(const cs_hw_report *report, weight kind, size_t chunk, size_t n_blocks,
+/* Adds each block's part of the sum of a weight over all layers, stem and head included. false: the
+ * model does not tell that quantity. */
+static bool add_parts(const cs_hw_report *report, weight kind, size_t chunk, size_t n_blocks,
                       double *share)
 {
     double sum = 0.0;
     for (size_t i = 0; i < report->n_layers; i++)
         sum += layer_weight(&report->layer[i], kind, chunk);
     if (!(sum > 0.0) || !isfinite(sum))
-        return;
+        return false;
     for (size_t i = 0; i < report->n_layers; i++) {
         const cs_hw_layer_cost *l = &report->layer[i];
         if (l->block >= 0 && (size_t)l->block < n_blocks)
             share[l->block] += layer_weight(l, kind, chunk) / sum;
     }
+    return true;
 }
 
 void autonba_shares(const cs_hw_report *report, cs_accel_goal goal, size_t n_blocks, double *share)
@@ -81,8 +93,9 @@ void autonba_shares(const cs_hw_report *report, cs_accel_goal goal, size_t n_blo
                   n_blocks, share);
     if (goal == CS_ACCEL_LATENCY || goal == CS_ACCEL_EDP)
         add_parts(report, WEIGHT_CYCLES, chunk, n_blocks, share);
-    if (goal == CS_ACCEL_ENERGY || goal == CS_ACCEL_EDP)
-        add_parts(report, WEIGHT_ENERGY, chunk, n_blocks, share);
+    if ((goal == CS_ACCEL_ENERGY || goal == CS_ACCEL_EDP) &&
+        !add_parts(report, WEIGHT_ENERGY, chunk, n_blocks, share))
+        add_parts(report, WEIGHT_WORK, chunk, n_blocks, share);
 }
 
 /* charge - *base, and moves *base towards the charge; the first charge becomes the base. */

@@ -24,14 +24,14 @@ bool autonba_pure(const autonba_state *s)
 }
 
 /* Only counted budgets: a clock would make the run depend on the machine. */
-static double counted_left(const cs_task *task)
+double autonba_counted_left(const cs_task *task)
 {
     return fmin(cs_budget_left(task, CS_METER_MACS), cs_budget_left(task, CS_METER_SAMPLES));
 }
 
 double autonba_progress_made(const cs_task *task, const autonba_state *s)
 {
-    const double left = counted_left(task);
+    const double left = autonba_counted_left(task);
     if (left < 1.0)
         return (1.0 - left) / (1.0 - fmax(s->at.reserved, 0.0));
     if (s->at.allowance > 0.0)
@@ -79,7 +79,7 @@ void autonba_see_evaluations(cs_task *task, autonba_state *s)
     double price, max;
     const double left = cs_budget_left(task, CS_METER_EVALS);
     sample_prices(task, &price, &max);
-    if (left < 1.0 && isfinite(price) && counted_left(task) >= 1.0)
+    if (left < 1.0 && isfinite(price) && autonba_counted_left(task) >= 1.0)
         s->at.allowance = fmax(1.0, (1.0 - s->settings.reserve) * price / (1.0 - left));
 }
 

@@ -182,8 +182,10 @@ static void observe_blocks(cs_task *task, const autonba_state *s)
     }
 }
 
-static void observe(cs_task *task, const autonba_state *s, double progress)
+static void observe(cs_task *task, autonba_state *s, double progress)
 {
+    /* the peak of the whole run, also where it was resumed */
+    s->at.tensor_bytes = fmax(s->at.tensor_bytes, (double)cs_supernet_tensor_bytes(s->net));
     cs_observe(task, "progress", progress);
     cs_observe(task, "tau", autonba_tau(&s->settings, progress));
     cs_observe(task, "loss.train", s->at.loss_train);
@@ -194,7 +196,7 @@ static void observe(cs_task *task, const autonba_state *s, double progress)
     cs_observe(task, "derived.feasible", s->at.derived_feasible ? 1.0 : 0.0);
     cs_observe(task, "derived.fps", s->at.derived_hw.fps);
     cs_observe(task, "derived.edp_js", s->at.derived_hw.edp_js);
-    cs_observe(task, "memory.tensors", (double)cs_supernet_tensor_bytes(s->net));
+    cs_observe(task, "memory.tensors", s->at.tensor_bytes);
     observe_blocks(task, s);
 }
 
