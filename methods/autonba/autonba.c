@@ -106,16 +106,18 @@ static cs_status autonba_load(cs_task *task, cs_source *source, void **state)
     return status;
 }
 
-#define TABLE(name_, summary_)                                                                     \
+#define TABLE(name_, cite_, summary_)                                                              \
     {                                                                                              \
         .abi = CS_METHOD_ABI, .version = 1,                                                        \
         .traits = CS_TRAIT_ANYTIME | CS_TRAIT_BUDGETED | CS_TRAIT_SUPERNET | CS_TRAIT_RESUMABLE,   \
-        .name = (name_), .cite = "fu2021autonba", .summary = (summary_), .params = autonba_params, \
+        .name = (name_), .cite = (cite_), .summary = (summary_), .params = autonba_params,         \
         .open = autonba_open, .step = autonba_step, .finish = autonba_finish,                      \
         .close = autonba_close, .save = autonba_save, .load = autonba_load                         \
     }
 
 const cs_method cs_method_autonba =
-    TABLE("autonba", "differentiable search on shared weights, one path forward, K backward");
+    TABLE("autonba", "fu2021autonba",
+          "differentiable search on shared weights, one path forward, K backward");
 /* Its first published form (ICLR 2021 submission); the same algorithm as far as is known. */
-const cs_method cs_method_trips = TABLE("trips", "autonba under the name of its first form");
+const cs_method cs_method_trips =
+    TABLE("trips", "fu2020trips", "autonba under the name of its first form");

@@ -9,6 +9,15 @@
 
 #define EACH_METHOD(m) for (const cs_method *const *it = cs_methods, *m; (m = *it) != NULL; it++)
 
+/* Another name of an earlier method: its runs are that method's. */
+static bool is_alias(const cs_method *m)
+{
+    for (const cs_method *const *it = cs_methods; *it != m; it++)
+        if ((*it)->step == m->step && (*it)->params == m->params)
+            return true;
+    return false;
+}
+
 static toy_result run_with(const cs_method *m, uint64_t seed, double evals)
 {
     toy t = toy_new(m);
@@ -160,7 +169,7 @@ Test(conform, answers_are_feasible_designs_of_the_space)
 Test(conform, bounds_of_parameters_work)
 {
     EACH_METHOD(m)
-    {
+    if (!is_alias(m)) {
         double value[64];
         size_t n = 0;
         for (; m->params[n].name; n++)
@@ -225,7 +234,7 @@ static uint64_t stepped(const cs_method *m, int interrupt)
 Test(conform, load_after_save_goes_on_as_before)
 {
     EACH_METHOD(m)
-    if (m->traits & CS_TRAIT_RESUMABLE) {
+    if ((m->traits & CS_TRAIT_RESUMABLE) && !is_alias(m)) {
         const uint64_t straight = stepped(m, 0);
         cr_assert_eq(stepped(m, 60), straight, "%s", m->name);
         cr_assert_eq(stepped(m, 1), straight, "%s", m->name);
@@ -259,7 +268,7 @@ Test(conform, searching_beats_random)
     cr_assert_not_null(random);
     const double control = median_accuracy(random, 40.0);
     EACH_METHOD(m)
-    if (m != random) {
+    if (m != random && !is_alias(m)) {
         const double acc = median_accuracy(m, 40.0);
         cr_log_info("%s %.4f, random %.4f", m->name, acc, control);
         cr_assert_gt(acc, control, "%s: median %g, random %g", m->name, acc, control);
