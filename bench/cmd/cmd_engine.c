@@ -107,7 +107,7 @@ static cs_status compare_on(const engine_plan *plan, const char *hw, cs_text *ro
     for (int kind = CS_ACCEL_GRADIENT; status == CS_OK && kind <= CS_ACCEL_EXACT; kind++) {
         const bool exact = kind == CS_ACCEL_EXACT;
         uint64_t n = exact ? 1 : plan->seeds;
-        if (exact && !model->solve)
+        if (exact && (!model->solve || model->objective != CS_MOST_FPS))
             continue;
         engine_run run = {plan, space, names[kind], 0, 1, rows};
         for (; run.seed < n && status == CS_OK; run.seed++)

@@ -155,9 +155,10 @@ typedef struct cs_hw_model {
      * best one that keeps them. report->layer/chunk are always filled. */
     cs_status (*evaluate)(const cs_hw_context *, const cs_net *, const uint16_t *choice,
                           const cs_limits *limits, cs_hw_report *report);
+    cs_objective objective; /* of `solve` */
     /* Provably best accelerator: the fastest under dsp_max and bram_max, or that of least EDP under
-     * all limits (cs_solution.objective); NULL if the model has no exact solver. CS_EINFEASIBLE if
-     * none fits. Inactive choices are set to 0. */
+     * all limits, by `objective`; NULL if the model has no exact solver. CS_EINFEASIBLE if none
+     * fits. Inactive choices are set to 0. */
     cs_status (*solve)(const cs_hw_context *, const cs_net *, const cs_limits *limits,
                        uint16_t *choice, cs_solution *out, cs_error *err);
 } cs_hw_model;

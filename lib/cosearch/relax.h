@@ -72,7 +72,7 @@ typedef enum cs_accel_kind {
                           factors, Adam at 1e-7, infeasible samples discarded */
     CS_ACCEL_RANDOM,   /* uniform samples */
     CS_ACCEL_EXACT     /* the model's exact solver; CS_EUSAGE if it has none or for another goal
-                          than the interval */
+                          than its objective (cs_hw_model): interval or EDP */
 } cs_accel_kind;
 
 /* What is minimised. */

@@ -150,7 +150,12 @@ cs_status fpga_tiled_exact(const tiled_model *model, const cs_hw_context *ctx, c
             s->choice[TILED_TD] = 0; /* inactive */
         memcpy(choice, s->choice, sizeof s->choice);
         const double fps = TILED_CLOCK_HZ / s->best;
-        *out = (cs_solution){.fps = fps, .bound_fps = fps, .proven = true, .designs = s->designs};
+        *out = (cs_solution){.fps = fps,
+                             .edp_js = (double)NAN,
+                             .bound_fps = fps,
+                             .bound_edp_js = (double)NAN,
+                             .proven = true,
+                             .designs = s->designs};
     }
     const uint64_t designs = s->designs;
     free(s);

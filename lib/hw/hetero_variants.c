@@ -59,6 +59,7 @@ static void active(const hetero_model *m, bool *out)
                                           .decisions = id##_decisions,                             \
                                           .active = id##_active,                                   \
                                           .evaluate = id##_evaluate,                               \
+                                          .objective = CS_LEAST_EDP,                               \
                                           .solve = (solve_)};
 
 #define HETERO_SOLVE(id, model_)                                                                   \

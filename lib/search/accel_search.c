@@ -79,7 +79,8 @@ static cs_status solve(accel_call *call, cs_design *design)
 {
     const cs_accel *e = call->engine;
     cs_solution solution;
-    if (e->options.goal != CS_ACCEL_INTERVAL)
+    const cs_objective objective = cs_space_hw_model(e->space)->objective;
+    if (e->options.goal != (objective == CS_LEAST_EDP ? CS_ACCEL_EDP : CS_ACCEL_INTERVAL))
         return CS_EUSAGE;
     const cs_status status = cs_space_solve(e->space, &e->limits, design, &solution, NULL);
     if (status != CS_OK && status != CS_EINFEASIBLE)

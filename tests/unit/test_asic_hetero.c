@@ -1,6 +1,7 @@
 /* NASAIC's accelerator: published areas and scales, reports, mapping, exact solver. */
 #include "hw/hetero_model.h"
 
+#include "cosearch/relax.h"
 #include "hw_designs.h"
 #include <stdlib.h>
 
@@ -437,6 +438,51 @@ Test(asic_hetero, solver_says_what_cannot_be)
         cr_assert(strstr(err.text, "keeps the limits"));
         cr_assert_eq(memcmp(&before, &d, sizeof d), 0);
     }
+    cs_space_free(space);
+}
+
+typedef struct cost_world {
+    const cs_space *space;
+    const cs_limits *limits;
+} cost_world;
+
+static cs_status cost_of(void *context, const cs_design *design, cs_hw_report *report)
+{
+    const cost_world *w = context;
+    return cs_space_cost(w->space, design, w->limits, report);
+}
+
+/* The exact engine of the accelerator search takes this platform for the goal its solver has. */
+Test(asic_hetero, exact_engine_minimises_edp)
+{
+    cs_space *space = test_space("fbnet:micro", "asic-hetero");
+    cs_hw_report *r = malloc(sizeof *r);
+    cs_limits limits = CS_LIMITS_NONE;
+    cr_assert_not_null(r);
+    limits.area_max_mm2 = 40;
+    for (int goal = CS_ACCEL_INTERVAL; goal <= CS_ACCEL_EDP; goal++) {
+        const cs_accel_options options = cs_accel_defaults(CS_ACCEL_EXACT, (cs_accel_goal)goal);
+        cost_world world = {space, &limits};
+        cs_accel *engine = NULL;
+        cs_accel_result result;
+        cs_solution s;
+        cs_rng rng;
+        cs_design d, best;
+        cs_rng_seed(&rng, 95);
+        cs_space_sample(space, &rng, &d);
+        best = d;
+        cr_assert_eq(cs_accel_new(space, &limits, &options, &engine), CS_OK);
+        const cs_status status =
+            cs_accel_search(engine, &d, false, 1, &rng, cost_of, &world, NULL, NULL, &result);
+        cs_accel_free(engine);
+        cr_assert_eq(status, goal == CS_ACCEL_EDP ? CS_OK : CS_EUSAGE);
+        if (status != CS_OK)
+            continue;
+        cr_assert_eq(cs_space_solve(space, &limits, &best, &s, NULL), CS_OK);
+        cr_assert_eq(result.hw.edp_js, s.edp_js);
+        cr_assert_leq(result.hw.area_mm2, 40);
+    }
+    free(r);
     cs_space_free(space);
 }
 
