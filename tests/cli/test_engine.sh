@@ -23,7 +23,7 @@ check "the SVG has its engines and the optimum" sh -c "cd $results/engine && gre
 cp "$csv" "$TEST_DIR/first.csv"
 $COSEARCH --results "$results" engine --samples 300 --seeds 3 --format svg >/dev/null
 check "the same command writes the same bytes" cmp -s "$csv" "$TEST_DIR/first.csv"
-expect_exit "a platform without an exact solver, nothing feasible" 0 "random         0.00" \
+expect_exit "a platform without an exact solver, nothing feasible" 0 "asic-pe-published            random " \
     $COSEARCH --results "$results" engine 'fbnet:micro|-|k3_e1 k3_e1 k3_e1 k3_e1|8 8 8 8|' --hw asic-pe-published \
     --limits latency_max_s=1e-9 --samples 5 --seeds 1 --format svg --out "$TEST_DIR/asic"
 check "empty cells where nothing is feasible" grep -q '"random",0,5,$' "$TEST_DIR/asic/accel-convergence.csv"
