@@ -13,10 +13,10 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null)
 endif
 
 # --- what must be installed -----------------------------------------------------------------
-PACKAGES := build-essential pkg-config libopenblas-dev libcsv-dev libpapi-dev \
+PACKAGES := build-essential pkg-config libopenblas-dev liblapacke-dev libcsv-dev libpapi-dev \
             libcriterion-dev libinih-dev libxxhash-dev libssl-dev gnuplot-nox fonts-dejavu-core \
             curl ca-certificates
-PKGS := openblas papi inih libxxhash libcrypto
+PKGS := openblas lapacke papi inih libxxhash libcrypto
 PROGRAMS := $(CC) pkg-config gnuplot curl
 ifneq (,$(filter-out deps clean help,$(or $(MAKECMDGOALS),all)))
 have = $(shell $(1) >/dev/null 2>&1 && echo yes)

@@ -1,5 +1,6 @@
 /* Rates of the shared search pieces, on the controller's sequence of the 22-block space: what one
  * cost-model query of hsco costs beside the query itself. */
+#include "bench_gp.h"
 #include "example_net.h"
 #include "micro.h"
 
@@ -113,6 +114,7 @@ static cs_status set_up(search_state *s)
 void bench_search(void)
 {
     measure_accel();
+    bench_gp_rows();
     search_state s = {.status = CS_OK};
     s.status = set_up(&s);
     if (s.status == CS_OK) {
