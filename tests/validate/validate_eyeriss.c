@@ -275,6 +275,38 @@ static cs_status check_maestro(const cs_csv *csv, validate_result *out, cs_error
     return CS_OK;
 }
 
+/* ---- DNN-Chip-Predictor ---- */
+
+/* AlexNet as it counts it: 16-bit words, batch 4 on Eyeriss. Its traffic is that of its own loops,
+ * which are not in the file; no tensor may move less than once. */
+static cs_status check_chip_predictor(const cs_csv *csv, validate_result *out, cs_error *err)
+{
+    static const cs_nest_layer alexnet[] = {
+        {.extent = {1, 1, 96, 3, 55, 55, 11, 11}, .stride = 4},
+        {.extent = {1, 2, 128, 48, 27, 27, 5, 5}, .stride = 1},
+        {.extent = {1, 1, 384, 256, 13, 13, 3, 3}, .stride = 1},
+        {.extent = {1, 2, 192, 192, 13, 13, 3, 3}, .stride = 1},
+        {.extent = {1, 2, 128, 192, 13, 13, 3, 3}, .stride = 1}};
+    static const char *const name[] = {"dram_W", "dram_O", "mac_energy_pJ"};
+    for (size_t row = 0; row < csv->n_rows; row++) {
+        double x[3];
+        const char *layer_name = text_of(csv, row, "layer");
+        const unsigned index = (unsigned)(layer_name[strspn(layer_name, "CONV")] - '1');
+        const double batch = strcmp(text_of(csv, row, "design"), "eyeriss") == 0 ? BATCH : 1;
+        if (index >= sizeof alexnet / sizeof *alexnet)
+            continue;
+        CS_TRY(numbers(csv, row, name, 3, x, err));
+        const cs_nest_layer *layer = &alexnet[index];
+        validate_number(out, batch * cs_nest_macs(layer), x[2], 1e-9, "%s MACs at 1 pJ",
+                        layer_name);
+        validate_count(out, x[0] >= 2.0 * cs_nest_words(layer, CS_TENSOR_W), 0.0,
+                       "%s moves fewer weights than there are", layer_name);
+        validate_count(out, x[1] >= 2.0 * batch * cs_nest_words(layer, CS_TENSOR_O), 0.0,
+                       "%s moves fewer outputs than there are", layer_name);
+    }
+    return CS_OK;
+}
+
 /* ---- NAS-Bench-201 operators ---- */
 
 /* Fewest cycles of an operator: no element works on a part of a kernel row; factors divide. On the
@@ -362,5 +394,6 @@ const validate_file validate_eyeriss_files[] = {
     {"hw/nn_dataflow_eyeriss.csv", "exact", check_nn_dataflow},
     {"hw/hwnasbench_eyeriss_ops.csv", "exact", check_nas_operators},
     {"hw/maestro_eyeriss_alexnet.csv", "MACs exact", check_maestro},
+    {"hw/dnnchip_predictor_alexnet.csv", "MACs exact", check_chip_predictor},
     {NULL, NULL, NULL},
 };
