@@ -49,10 +49,11 @@ static double engine_cycles(const cs_nest_layer *layer, const engine *e)
     arch.level[1].mesh_x = e->k * e->c * e->p;
     for (int i = 0; i < 3; i++) {
         const uint32_t n = (layer->extent[dim[i]] + unrolled[i] - 1) / unrolled[i];
-        out->temporal[out->n_temporal++] = (cs_nest_loop){(uint8_t)dim[i], 0, (uint16_t)n};
+        cs_nest_map_level *at = dim[i] == CS_DIM_P ? in : out; /* a tile has all its rows */
+        at->temporal[at->n_temporal++] = (cs_nest_loop){(uint8_t)dim[i], 0, (uint16_t)n};
         in->spatial[in->n_spatial++] =
             (cs_nest_loop){(uint8_t)dim[i], CS_AXIS_X, (uint16_t)unrolled[i]};
-        tiles *= (double)n;
+        tiles *= dim[i] == CS_DIM_P ? 1.0 : (double)n;
     }
     arch.pass_cycles = tiles > 1.0 ? e->pass_cycles : 0.0;
     for (int d = 0; d < CS_NEST_DIMS; d++)
