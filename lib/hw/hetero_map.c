@@ -1,7 +1,6 @@
 /* One network on the units: which layers where, for the least energy-delay product. */
 #include "hetero_model.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 cs_status hetero_work_init(const cs_net *net, uint8_t widest, hetero_work *out)
@@ -45,18 +44,29 @@ hetero_goal hetero_goal_of(const cs_limits *l)
 
 /* All layers of a kind from one unit to a slower, thriftier one. */
 typedef struct hull_edge {
-    double cycles, energy_j; /* more; less */
-    uint8_t kind, from, to;
+    double cycles, energy_j;       /* more; less */
+    double slope;                  /* energy_j / cycles, falling along the edges of a kind */
+    uint8_t kind, place, from, to; /* place: first, second... of its kind */
 } hull_edge;
 
-/* Steepest saving first; then a fixed order. */
-static int by_slope(const void *x, const void *y)
+/* Steepest saving first; among equals by kind, and those of a kind in the order of its hull. */
+static bool before(const hull_edge *a, const hull_edge *b)
 {
-    const hull_edge *a = x, *b = y;
-    const double left = a->energy_j * b->cycles, right = b->energy_j * a->cycles;
-    if (left != right)
-        return left > right ? -1 : 1;
-    return a->kind != b->kind ? a->kind - b->kind : a->from - b->from;
+    if (a->slope != b->slope)
+        return a->slope > b->slope;
+    return a->kind != b->kind ? a->kind < b->kind : a->place < b->place;
+}
+
+/* By insertion: a few dozen edges, and qsort may allocate. */
+static void sort_edges(hull_edge *edge, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const hull_edge e = edge[i];
+        size_t k = i;
+        for (; k > 0 && before(&e, &edge[k - 1]); k--)
+            edge[k] = edge[k - 1];
+        edge[k] = e;
+    }
 }
 
 /* Edges of a kind's lower convex hull, from its fastest unit (ties: the thriftier one). */
@@ -84,8 +94,16 @@ static size_t hull_of(const hetero_table *t, size_t kind, uint8_t *fastest, hull
         }
         if (best == t->n_units)
             return n;
-        out[n++] = (hull_edge){cycles[best] - cycles[at], energy[at] - energy[best], (uint8_t)kind,
-                               (uint8_t)at, (uint8_t)best};
+        const double more = cycles[best] - cycles[at], less = energy[at] - energy[best];
+        const double slope = less / more; /* rounding must not turn the hull around */
+        out[n] = (hull_edge){.cycles = more,
+                             .energy_j = less,
+                             .slope = n > 0 && slope > out[n - 1].slope ? out[n - 1].slope : slope,
+                             .kind = (uint8_t)kind,
+                             .place = (uint8_t)n,
+                             .from = (uint8_t)at,
+                             .to = (uint8_t)best};
+        n++;
         at = best;
     }
 }
@@ -123,7 +141,7 @@ void hetero_map(const hetero_work *work, const hetero_table *t, const hetero_goa
         cycles += work->count[k] * t->cycles[k][fastest];
         energy += work->count[k] * t->energy_j[k][fastest];
     }
-    qsort(edge, n, sizeof *edge, by_slope);
+    sort_edges(edge, n);
     look(goal, cycles, energy, 0, &best);
     for (size_t i = 0; i < n; i++)
         for (uint16_t m = 0; m < work->count[edge[i].kind]; m++) {

@@ -39,10 +39,15 @@ static const int32_t *gbs_list(const hetero_model *m, uint16_t *n)
     return m->units == 2 ? gbs_two : gbs_four;
 }
 
+size_t hetero_decision_count(const hetero_model *m)
+{
+    return m->units * PARAMS - 1;
+}
+
 cs_status hetero_decisions(const hetero_model *m, cs_decision *list, size_t cap, size_t *n)
 {
     static const char *const param[PARAMS] = {"PEs", "df", "bw"};
-    *n = m->units * PARAMS - 1;
+    *n = hetero_decision_count(m);
     if (*n > cap)
         return CS_EUSAGE;
     for (size_t i = 0; i < *n; i++) {

@@ -45,6 +45,7 @@ typedef struct hetero_model {
 
 /* "s0-dla"; static storage. */
 const char *hetero_unit_name(const hetero_unit *unit);
+size_t hetero_decision_count(const hetero_model *);
 cs_status hetero_decisions(const hetero_model *, cs_decision *list, size_t cap, size_t *n);
 /* The units that a vector of choices describes; returns how many, 1..model->units. */
 size_t hetero_decode(const hetero_model *, const uint16_t *choice, hetero_unit *unit);

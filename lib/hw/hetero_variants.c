@@ -23,11 +23,7 @@ const hetero_model hetero_nest_4 = {.units = 4,
 /* Every layer of every network needs something of the accelerator. */
 static void active(const hetero_model *m, bool *out)
 {
-    cs_decision list[CS_HETERO_UNITS_MAX * 3];
-    size_t n = 0;
-    if (hetero_decisions(m, list, sizeof list / sizeof *list, &n) != CS_OK)
-        return;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < hetero_decision_count(m); i++)
         out[i] = true;
 }
 
