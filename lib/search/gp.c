@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CANDIDATES 256 /* predicted together */
+#define CANDIDATES 512 /* predicted together */
 #define COLUMNS 128    /* of the inverse factor, taken together */
 /* A constant feature or target: its spread is rounding. */
 #define CONSTANT 1e-12

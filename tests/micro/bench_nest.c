@@ -6,14 +6,6 @@
 #include "tests/nest_layers.h"
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-static double cpu_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ResNet-18 conv2_x on 256 multipliers in three levels: the peers' case. */
 static void peers_case(cs_nest_layer *layer, cs_nest_arch *arch, cs_nest_mapping *mapping,
@@ -52,7 +44,7 @@ static void measure_evaluations(void)
     peers_case(&layer, &arch, &mapping[0], 7);
     peers_case(&layer, &arch, &mapping[1], 8);
     for (int r = 0; r < ROUNDS; r++) {
-        const double start = cpu_now();
+        const double start = micro_cpu_now();
         for (int i = 0; i < CALLS; i++) {
             cs_nest_cost cost;
             if (cs_nest_evaluate(&layer, &arch, &mapping[i & 1], &cost) != CS_OK) {
@@ -62,7 +54,7 @@ static void measure_evaluations(void)
             energy += cost.energy_pj;
             cycles = cost.cycles;
         }
-        rate[r] = CALLS / (cpu_now() - start);
+        rate[r] = CALLS / (micro_cpu_now() - start);
         for (int k = r; k > 0 && rate[k] < rate[k - 1]; k--) {
             const double swap = rate[k];
             rate[k] = rate[k - 1];
@@ -95,10 +87,10 @@ static void measure_mapper(void)
             continue;
         config.method = CS_MAP_DESCENT;
         config.evaluations_max = 50000;
-        const double start = cpu_now();
+        const double start = micro_cpu_now();
         if (cs_map_search(&known_layers[i].layer, &arch, &space, &config, &found, NULL) != CS_OK)
             continue;
-        seconds += cpu_now() - start;
+        seconds += micro_cpu_now() - start;
         evaluations += (double)found.evaluations;
         enumerated += best.evaluations;
         layers++;

@@ -18,6 +18,10 @@ typedef double (*micro_work)(void *context);
  * If unit ends in "_per_s" the value is work/seconds, if it is "ms" milliseconds per call. */
 void micro_measure(const micro_case *c, micro_work work, void *context, int repeats,
                    double min_seconds);
+/* The same in CPU time of the process, which other load on the machine does not stretch: for work
+ * of one thread. */
+void micro_measure_cpu(const micro_case *c, micro_work work, void *context, int repeats,
+                       double min_seconds);
 typedef struct micro_times {
     double median, min, max;
 } micro_times;
@@ -29,6 +33,7 @@ void micro_row(const micro_case *c, double median, double min, double max);
 
 /* Monotonic seconds. */
 double micro_now(void);
+double micro_cpu_now(void); /* of the process */
 /* Only groups named on the command line run; all if none is named. */
 int micro_wanted(const char *group);
 

@@ -1,10 +1,12 @@
 #include "micro.h"
 
 #include "core/csvio.h"
+#include "run/env.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct {
     int argc;
@@ -16,6 +18,13 @@ double micro_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double micro_cpu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -59,20 +68,21 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-micro_times micro_time(int rate, micro_work work, void *context, int repeats, double min_seconds)
+static micro_times time_by(double (*clock_now)(void), int rate, micro_work work, void *context,
+                           int repeats, double min_seconds)
 {
     double value[64];
     if (repeats > 64)
         repeats = 64;
     work(context); /* warm caches and page in */
     for (int r = 0; r < repeats; r++) {
-        const double start = micro_now();
+        const double start = clock_now();
         double done = 0.0, now;
         int calls = 0;
         do {
             done += work(context);
             calls++;
-            now = micro_now();
+            now = clock_now();
         } while (now - start < min_seconds);
         value[r] = rate ? done / (now - start) : 1e3 * (now - start) / calls;
     }
@@ -80,17 +90,46 @@ micro_times micro_time(int rate, micro_work work, void *context, int repeats, do
     return (micro_times){value[repeats / 2], value[0], value[repeats - 1]};
 }
 
+micro_times micro_time(int rate, micro_work work, void *context, int repeats, double min_seconds)
+{
+    return time_by(micro_now, rate, work, context, repeats, min_seconds);
+}
+
+static int is_rate(const micro_case *c)
+{
+    const size_t unit = strlen(c->unit);
+    return unit > 6 && strcmp(c->unit + unit - 6, "_per_s") == 0;
+}
+
 void micro_measure(const micro_case *c, micro_work work, void *context, int repeats,
                    double min_seconds)
 {
-    const size_t unit = strlen(c->unit);
-    const int rate = unit > 6 && strcmp(c->unit + unit - 6, "_per_s") == 0;
-    const micro_times t = micro_time(rate, work, context, repeats, min_seconds);
+    const micro_times t = time_by(micro_now, is_rate(c), work, context, repeats, min_seconds);
     micro_row(c, t.median, t.min, t.max);
+}
+
+void micro_measure_cpu(const micro_case *c, micro_work work, void *context, int repeats,
+                       double min_seconds)
+{
+    const micro_times t = time_by(micro_cpu_now, is_rate(c), work, context, repeats, min_seconds);
+    micro_row(c, t.median, t.min, t.max);
+}
+
+/* Starts itself again with the BLAS kernel and thread count that a worker would have: OpenBLAS
+ * reads both before main(). A kernel that is asked for already stays. */
+static void pin_blas(char **argv)
+{
+    const char *core = cs_env_blas_core("auto");
+    if (!core || getenv("OPENBLAS_CORETYPE") || setenv("OPENBLAS_CORETYPE", core, 1) != 0 ||
+        setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+    perror("/proc/self/exe");
 }
 
 int main(int argc, char **argv)
 {
+    pin_blas(argv);
     if (argc >= 2 && strcmp(argv[1], "--step") == 0)
         return micro_step(argc, argv);
     if (argc >= 2 && strcmp(argv[1], "--supernet") == 0)
