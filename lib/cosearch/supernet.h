@@ -105,7 +105,9 @@ uint64_t cs_supernet_arch_macs(const cs_supernet *net, const cs_path *path);
 size_t cs_supernet_parameter_bytes(const cs_supernet *net);
 size_t cs_supernet_tensor_bytes(const cs_supernet *net);
 
+/* Everything a step depends on, and the peak of tensors; load: of the same space and shape, else
+ * CS_EFORMAT. */
 cs_status cs_supernet_save(const cs_supernet *net, cs_sink *sink);
-cs_status cs_supernet_load(cs_supernet *net, cs_source *source); /* of the same shape */
+cs_status cs_supernet_load(cs_supernet *net, cs_source *source);
 
 #endif

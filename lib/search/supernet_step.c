@@ -297,8 +297,10 @@ static void stamp(const cs_supernet *net, uint64_t out[2])
 cs_status cs_supernet_save(const cs_supernet *net, cs_sink *sink)
 {
     uint64_t head[2];
+    const uint64_t peak = net->tensor_bytes; /* what a search reports goes on, too */
     stamp(net, head);
     CS_TRY(cs_sink_write(sink, head, sizeof head));
+    CS_TRY(cs_sink_write(sink, &peak, sizeof peak));
     return each_state(net, put, sink);
 }
 
@@ -309,6 +311,9 @@ cs_status cs_supernet_load(cs_supernet *net, cs_source *source)
     CS_TRY(cs_source_read(source, head, sizeof head));
     if (memcmp(head, mine, sizeof head) != 0)
         return CS_EFORMAT;
+    uint64_t peak;
+    CS_TRY(cs_source_read(source, &peak, sizeof peak));
+    net->tensor_bytes = peak > net->tensor_bytes ? (size_t)peak : net->tensor_bytes;
     net->recalibrated = false;
     return each_state(net, get, source);
 }

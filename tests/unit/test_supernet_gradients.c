@@ -171,3 +171,27 @@ Test(supernet, factors_by_finite_differences)
     cs_engine_free(engine);
     images_free(&d);
 }
+
+/* The convolution of a strided or widening skip takes part in the mixing of bitwidths; the released
+ * code leaves it out (specs 8.3 item 7). */
+Test(supernet, a_strided_skip_mixes_bitwidths)
+{
+    cs_engine *engine = engine_of(isa_default(), 1);
+    cs_supernet *net = small_supernet(engine, CS_BITS_MIXED);
+    images d = random_images(3, 6, 5, 91);
+    cs_rng rng;
+    cs_rng_seed(&rng, 92);
+    for (int hard = 0; hard < 2; hard++) {
+        cs_path path = random_path(&rng, 1, true, 3, hard);
+        path.block[1].op[0].op = 8;
+        check_path(net, &path, &d.batch, hard ? "skip, hard bits" : "skip, mixed bits");
+        cs_path_grad grad;
+        cs_supernet_result result;
+        cr_assert_eq(cs_supernet_arch(net, &d.batch, &path, false, &grad, &result), CS_OK);
+        for (int j = 0; j < 3; j++)
+            cr_assert_neq(grad.bits[1][0][j], 0.0, "bitwidth %d has no gradient", j);
+    }
+    cs_supernet_free(net);
+    cs_engine_free(engine);
+    images_free(&d);
+}

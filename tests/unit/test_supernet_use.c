@@ -162,6 +162,7 @@ Test(supernet, saved_and_loaded_goes_on_bit_for_bit)
     const void *bytes = cs_sink_bytes(sink, &n);
     cr_assert_eq(cs_source_new(bytes, n, &source), CS_OK);
     cr_assert_eq(cs_supernet_load(b, source), CS_OK);
+    cr_assert_eq(cs_supernet_tensor_bytes(b), cs_supernet_tensor_bytes(a));
     cs_source_free(source);
     for (int step = 0; step < 2; step++) {
         cr_assert_eq(cs_supernet_step(a, &d.batch, &then, &usual, &ra), CS_OK);
