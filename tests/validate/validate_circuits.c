@@ -31,8 +31,9 @@ static cs_status check_sram(const cs_csv *csv, validate_result *out, cs_error *e
         double x[6];
         for (int i = 0; i < 6; i++)
             CS_TRY(validate_cell(csv, row, column[i], &x[i], err));
-        if (x[0] != CS_TECH_65NM && x[0] != CS_TECH_45NM)
-            continue;
+        if ((x[0] != CS_TECH_65NM && x[0] != CS_TECH_45NM) || x[1] < 1.0 || x[1] > 1024.0 ||
+            x[2] < 16.0 || x[2] > 64.0)
+            continue; /* beyond what is interpolated */
         const cs_tech_sram s = cs_tech_sram_of((int)x[0], 8192.0 * x[1], x[2]);
         const double ours[] = {s.read_pj, s.write_pj, s.area_mm2};
         for (int i = 0; i < 3; i++)
