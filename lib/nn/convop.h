@@ -94,6 +94,7 @@ void cs_convop_forward(cs_worker *worker, const cs_convop *conv, size_t images, 
 typedef struct cs_input_gradient {
     float *to;             /* NULL: not wanted                                               */
     const float *add;      /* NULL: nothing                                                  */
+    bool positive;         /* x is the result of a ReLU: only where it is above 0             */
     const cs_finish *then; /* NULL: there is none                                            */
     const float *z;
     const cs_stats *stats;  /* NULL: sums not wanted                                          */

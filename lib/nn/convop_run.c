@@ -60,6 +60,7 @@ static cs_gate gate_at(const cs_input_gradient *out, const cs_finish *finish, co
     return (cs_gate){.own = out->rule == CS_STE_CLAMP ? finish : out->inner,
                      .x = x,
                      .add = out->add ? out->add + at : NULL,
+                     .positive = out->positive,
                      .then = out->then,
                      .z = out->then ? out->z + at : NULL,
                      .stream = stream};
@@ -259,7 +260,7 @@ void cs_convop_back(cs_worker *worker, const cs_convop *conv, size_t images, con
                     const cs_input_gradient *out)
 {
     if (conv->kind == CS_CONVOP_DEPTHWISE) {
-        assert(!out->add && !out->then);
+        assert(!out->add && !out->then && !out->positive);
         cs_depthwise d = depthwise_of(conv, finish);
         d.gate = out->rule == CS_STE_CLAMP ? finish : out->inner;
         d.stream = cs_streams(images * cs_convop_in_size(conv));

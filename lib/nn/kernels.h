@@ -69,15 +69,16 @@ static inline bool cs_streams(size_t floats)
 }
 
 /* Where the gradient of a convolution's input passes: v = own_lo < own_s*x+own_t < own_hi ? g : 0,
- * + add; then the same with `then` and z, the batch norm and ReLU that the input was stored after.
- */
+ * + add; if positive, where x > 0, x being the result of a ReLU after a sum; then the same as the
+ * first with `then` and z, the batch norm and ReLU that the input was stored after. */
 typedef struct cs_gate {
     const cs_finish *own; /* NULL: passes everywhere                                        */
     const float *x;
-    const float *add;      /* NULL: nothing                                                  */
-    const cs_finish *then; /* NULL: there is none                                            */
+    const float *add; /* NULL: nothing                                                      */
+    bool positive;
+    const cs_finish *then; /* NULL: there is none                                           */
     const float *z;
-    bool stream; /* write past the caches                                          */
+    bool stream; /* write past the caches                                                   */
 } cs_gate;
 
 typedef struct cs_kernels {
@@ -95,9 +96,10 @@ typedef struct cs_kernels {
      * stats, z being what the later of the two finishes reads. */
     void (*gate)(size_t rows, int cp, const cs_gate *gate, const float *g, float *out,
                  const cs_stats *stats);
-    /* out = max(s*z + t, lo) (+ add); min and max of out per channel into stats if not NULL. */
+    /* out = max(max(s*z + t, lo) (+ add), floor); min and max of out per channel into stats if not
+     * NULL. */
     void (*join)(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                 float *out, const cs_stats *stats);
+                 float floor, float *out, const cs_stats *stats);
     /* y = conv(finish(z)), raw; statistics of y if stats is not NULL. */
     void (*depthwise)(const cs_depthwise *d, size_t images, const float *z, const float *w,
                       float *y, const cs_stats *stats);

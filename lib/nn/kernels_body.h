@@ -158,8 +158,8 @@ static void dz_rows(size_t rows, int cp, const cs_dz *in, float *out)
         }
 }
 
-INLINE void gate_rows(const bool own, const bool then, size_t rows, int cp, const cs_gate *gate,
-                      const float *g, float *out, const cs_stats *stats)
+INLINE void gate_rows(const bool own, const bool positive, const bool then, size_t rows, int cp,
+                      const cs_gate *gate, const float *g, float *out, const cs_stats *stats)
 {
     const vf lo = v_set(own ? gate->own->lo : 0.0f), hi = v_set(own ? gate->own->hi : 0.0f);
     const vf lo2 = v_set(then ? gate->then->lo : 0.0f), hi2 = v_set(then ? gate->then->hi : 0.0f);
@@ -178,6 +178,10 @@ INLINE void gate_rows(const bool own, const bool then, size_t rows, int cp, cons
             }
             if (gate->add)
                 y = y + v_load(gate->add + at);
+            if (positive) {
+                x = v_load(gate->x + at);
+                y = v_between(x, v_zero(), v_set(INFINITY), y);
+            }
             if (then) {
                 x = v_load(gate->z + at);
                 y = v_between(v_fma(s2, x, t2), lo2, hi2, y);
@@ -201,20 +205,24 @@ INLINE void gate_rows(const bool own, const bool then, size_t rows, int cp, cons
 static void pass_gate(size_t rows, int cp, const cs_gate *gate, const float *g, float *out,
                       const cs_stats *stats)
 {
-    if (gate->own && gate->then)
-        gate_rows(true, true, rows, cp, gate, g, out, stats);
+    if (gate->own && gate->positive)
+        gate_rows(true, true, gate->then != NULL, rows, cp, gate, g, out, stats);
+    else if (gate->positive)
+        gate_rows(false, true, gate->then != NULL, rows, cp, gate, g, out, stats);
+    else if (gate->own && gate->then)
+        gate_rows(true, false, true, rows, cp, gate, g, out, stats);
     else if (gate->own)
-        gate_rows(true, false, rows, cp, gate, g, out, stats);
+        gate_rows(true, false, false, rows, cp, gate, g, out, stats);
     else if (gate->then)
-        gate_rows(false, true, rows, cp, gate, g, out, stats);
+        gate_rows(false, false, true, rows, cp, gate, g, out, stats);
     else
-        gate_rows(false, false, rows, cp, gate, g, out, stats);
+        gate_rows(false, false, false, rows, cp, gate, g, out, stats);
 }
 
 static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, const float *add,
-                      float *out, const cs_stats *stats)
+                      float floor, float *out, const cs_stats *stats)
 {
-    const vf lo = v_set(f->lo);
+    const vf lo = v_set(f->lo), least = v_set(floor);
     for (int c = 0; c < cp; c += VW) {
         const vf s = v_load(f->s + c), t = v_load(f->t + c);
         vf min = stats ? v_load(stats->min + c) : v_zero();
@@ -224,6 +232,7 @@ static void join_rows(size_t rows, int cp, const cs_finish *f, const float *z, c
             vf y = v_max(lo, v_fma(s, v_load(z + at), t));
             if (add)
                 y = y + v_load(add + at);
+            y = v_max(least, y);
             v_store(out + at, y);
             min = v_min(min, y);
             max = v_max(max, y);

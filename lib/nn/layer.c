@@ -257,8 +257,8 @@ static void join_work(cs_part *part, size_t first, size_t count, const void *arg
     for (size_t r = 0; r < rows; r += tile) {
         const size_t from = at + r * (size_t)c->out_p;
         part->worker.kernels->join(tile, c->out_p, &a->finish, j->last->z + from,
-                                   j->add ? j->add + from : NULL, j->out + from,
-                                   j->min ? &stats : NULL);
+                                   j->add ? j->add + from : NULL, j->relu ? 0.0f : -INFINITY,
+                                   j->out + from, j->min ? &stats : NULL);
     }
 }
 

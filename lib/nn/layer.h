@@ -34,6 +34,8 @@ typedef struct cs_layer {
     bool finishes;  /* false: the input is read as it is                                        */
     cs_finish out;  /* batch norm and ReLU of the output                                        */
     cs_range range; /* running range of the input                                               */
+    const float *result; /* of the ReLU after the sum this layer's output is part of, which the
+                            gradient has to pass; NULL: there is none                           */
 
     cs_layer_mix mix; /* bitwidths that a gradient is wanted of, or that make the input          */
     bool mixes;       /* weights and input are a mixture                                         */
@@ -105,12 +107,13 @@ void cs_span(const float *min, const float *max, int channels, float *lo, float 
 void cs_layer_forward(const cs_team *team, cs_layer *layer, const cs_layer *from, const float *x,
                       size_t n, float lo, float hi, const cs_pass *pass);
 
-/* Result of a chain: out = scale * finish(z) (+ add), scale >= 0; range per channel into min and
- * max if not NULL. add may be out. */
+/* Result of a chain: out = scale * finish(z) (+ add), scale >= 0, and a ReLU after that if relu;
+ * range per channel into min and max if not NULL. add may be out. */
 typedef struct cs_join {
     const cs_layer *last;
     float scale;
     const float *add;
+    bool relu;
     float *out, *min, *max;
 } cs_join;
 void cs_layer_join(const cs_team *team, const cs_join *join, size_t n);

@@ -1,6 +1,7 @@
 /* Backward pass of a layer. */
 #include "nn/layer.h"
 
+#include <assert.h>
 #include <math.h>
 
 static void clear_sums(cs_part *part, int channels)
@@ -37,7 +38,10 @@ static void gate_work(cs_part *part, size_t first, size_t count, const void *arg
     clear_sums(part, c->out_p);
     for (size_t r = 0; r < rows; r += tile) {
         const size_t at = first * cs_convop_out_size(c) + r * (size_t)c->out_p;
-        const cs_gate gate = {.then = &last->out, .z = last->z + at};
+        const cs_gate gate = {.x = last->result ? last->result + at : NULL,
+                              .positive = last->result != NULL,
+                              .then = &last->out,
+                              .z = last->z + at};
         part->worker.kernels->gate(tile, c->out_p, &gate, a->g + at, a->out + at, &stats);
     }
 }
@@ -124,6 +128,7 @@ static void back_work(cs_part *part, size_t first, size_t count, const void *arg
     clear_sums(part, layer->conv.in_p);
     const bool clamps = layer->mixes && b->rule == CS_STE_CLAMP;
     if (b->gin && !layer->flat && (cs_layer_premixes(layer) || clamps || b->dots)) {
+        assert(!b->then || !b->then->result);
         mixed_back(part, first, count, a);
         return;
     }
@@ -133,6 +138,7 @@ static void back_work(cs_part *part, size_t first, size_t count, const void *arg
     const cs_stats sums = {part->sum, part->square, NULL, NULL};
     cs_input_gradient to = {.to = b->gin ? b->gin + in : NULL,
                             .add = b->add ? b->add + in : NULL,
+                            .positive = b->then && b->then->result,
                             .stats = &sums,
                             .rule = b->rule,
                             .inner = b->from ? &b->from->out : NULL};

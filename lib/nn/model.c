@@ -38,6 +38,7 @@ static void shape_stages(cs_model *m)
             layer->grad = layer->w;
             size = layer->conv.oh;
         }
+        assert(!from->residual || from->conv[from->n_convs - 1].cout >= from->conv[0].cin);
     }
     const cs_convop *last = &cs_stage_last(&m->stage[m->n_stages - 1])->conv;
     m->features = last->cout;
@@ -102,6 +103,11 @@ static void plan_batch(cs_model *m, cs_arena *p)
         const size_t out = cs_convop_out_size(&cs_stage_last(stage)->conv);
         stage->x = CS_TAKE(p, n * out, float);
         between = out > between ? out : between;
+        if (stage->residual && cs_stage_resizes(stage)) { /* a copy of the shortcut, and back */
+            const size_t in = cs_convop_in_size(&stage->layer[0].conv);
+            inside = in > inside ? in : inside;
+            inside = out > inside ? out : inside;
+        }
     }
     for (int i = 0; i < 2; i++) {
         m->gradient[i] = CS_TAKE(p, n * inside, float);
@@ -118,8 +124,11 @@ static void point_layers(cs_model *m)
     for (int i = 0; i < m->n_stages; i++)
         for (int j = 0; j < m->stage[i].n_layers; j++) {
             cs_layer *layer = &m->stage[i].layer[j];
-            const bool relu = j + 1 < m->stage[i].n_layers || m->stage[i].relu;
+            const cs_stage *stage = &m->stage[i];
+            const bool last = j + 1 == stage->n_layers;
+            const bool relu = !last || (stage->relu && !stage->residual);
             cs_layer_point(layer, m->params, relu);
+            layer->result = last && stage->relu && stage->residual ? stage->x : NULL;
         }
 }
 

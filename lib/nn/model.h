@@ -53,5 +53,16 @@ static inline cs_layer *cs_stage_last(cs_stage *stage)
 {
     return &stage->layer[stage->n_layers - 1];
 }
+/* Whether a shortcut would have to change its shape. */
+static inline bool cs_stage_resizes(const cs_stage *stage)
+{
+    const cs_convop *from = &stage->layer[0].conv;
+    const cs_convop *to = &stage->layer[stage->n_layers - 1].conv;
+    return from->h != to->oh || from->w != to->ow || from->cin != to->cout;
+}
+/* The shortcut of such a stage: x of n images in the shape of the result, or (back) the gradient of
+ * the result in the shape of x. */
+void cs_stage_shortcut(const cs_model *model, const cs_stage *stage, bool back, const float *from,
+                       float *to, size_t n);
 
 #endif

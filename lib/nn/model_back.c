@@ -20,6 +20,10 @@ static void stage_back(cs_model *m, cs_stage *stage, const float *x, cs_layer *b
             back.x = x;
             back.then = before;
             back.add = before && stage->residual ? dx : NULL;
+            if (back.add && cs_stage_resizes(stage)) { /* gradient[0] is not in use here */
+                cs_stage_shortcut(m, stage, true, dx, m->gradient[0], n);
+                back.add = m->gradient[0];
+            }
             back.gin = before ? dx_in : NULL;
         }
         cs_layer_back(&m->team, layer, &back, n);

@@ -1,6 +1,8 @@
 /* Forward pass of a graph. */
 #include "nn/model.h"
 
+#include <string.h>
+
 #include <math.h>
 
 cs_classifier cs_model_classifier(const cs_model *m)
@@ -50,6 +52,45 @@ static void prepare_weights(cs_model *m)
     m->ready = true;
 }
 
+typedef struct shortcut_arg {
+    const cs_stage *stage;
+    bool back;
+    const float *from;
+    float *to;
+} shortcut_arg;
+
+static void shortcut_work(cs_part *part, size_t first, size_t count, const void *arg)
+{
+    const shortcut_arg *a = arg;
+    const cs_convop *in = &a->stage->layer[0].conv;
+    const cs_convop *out = &a->stage->layer[a->stage->n_layers - 1].conv;
+    const size_t in_size = cs_convop_in_size(in), out_size = cs_convop_out_size(out);
+    const size_t bytes = (size_t)in->cin * sizeof *a->to;
+    int s = 1;
+    for (int j = 0; j < a->stage->n_layers; j++)
+        s *= a->stage->layer[j].conv.s;
+    (void)part;
+    memset(a->to + first * (a->back ? in_size : out_size), 0,
+           count * (a->back ? in_size : out_size) * sizeof *a->to);
+    for (size_t i = first; i < first + count; i++)
+        for (int y = 0; y < out->oh; y++)
+            for (int x = 0; x < out->ow; x++) {
+                const size_t wide = i * in_size + (size_t)((y * in->w + x) * s * in->in_p);
+                const size_t small = i * out_size + (size_t)((y * out->ow + x) * out->out_p);
+                if (a->back)
+                    memcpy(a->to + wide, a->from + small, bytes);
+                else
+                    memcpy(a->to + small, a->from + wide, bytes);
+            }
+}
+
+void cs_stage_shortcut(const cs_model *model, const cs_stage *stage, bool back, const float *from,
+                       float *to, size_t n)
+{
+    const shortcut_arg arg = {stage, back, from, to};
+    cs_team_run(&model->team, n, shortcut_work, &arg);
+}
+
 void cs_model_forward(cs_model *m, const float *x, size_t n, bool train)
 {
     const cs_pass pass = {train, CS_BN_MOMENTUM};
@@ -68,9 +109,15 @@ void cs_model_forward(cs_model *m, const float *x, size_t n, bool train)
             cs_layer_forward(&m->team, layer, from, in, n, lo, hi, &pass);
             in = layer->z;
         }
+        const float *add = stage->residual ? x : NULL;
+        if (add && cs_stage_resizes(stage)) {
+            cs_stage_shortcut(m, stage, false, x, m->gradient[0], n);
+            add = m->gradient[0];
+        }
         const cs_join join = {.last = cs_stage_last(stage),
                               .scale = 1.0f,
-                              .add = stage->residual ? x : NULL,
+                              .add = add,
+                              .relu = stage->relu && stage->residual,
                               .out = stage->x,
                               .min = stage->x_min,
                               .max = stage->x_max};

@@ -7,7 +7,7 @@
 
 #define CS_STAGE_CONVS 3
 
-/* Convolution with batch norm after it. All but the last of a stage have a ReLU. */
+/* Convolution with batch norm after it. All but the last of a stage have a ReLU of their own. */
 typedef struct cs_conv_spec {
     uint16_t cin, cout;
     uint8_t k, s;
@@ -20,8 +20,10 @@ typedef struct cs_conv_spec {
 typedef struct cs_stage_spec {
     cs_conv_spec conv[CS_STAGE_CONVS];
     uint8_t n_convs;
-    bool relu;     /* after the last convolution                                              */
-    bool residual; /* stage input is added to its output                                      */
+    bool relu;     /* after the last convolution, and after the sum if residual               */
+    bool residual; /* stage input is added to its output: where the stage has a stride, every
+                      s-th row and column of it; where it has more channels, zeros there
+                      (He et al. 2016, section 3.3, option A). Never fewer channels.          */
 } cs_stage_spec;
 
 typedef struct cs_net_spec {

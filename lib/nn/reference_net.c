@@ -65,7 +65,8 @@ cs_status cs_ref_net_new(const cs_net_spec *spec, int n, cs_ref_net **out)
             l->shape = cs_ref_shape_of(n, c->cin, c->cout, c->k, c->s, c->groups, size, size);
             assert(c->cout <= ROW_MAX);
             l->bits = c->bits;
-            l->relu = j + 1 < spec->stage[i].n_convs || spec->stage[i].relu;
+            l->relu =
+                j + 1 < spec->stage[i].n_convs || (spec->stage[i].relu && !spec->stage[i].residual);
             l->shuffle = c->shuffle && c->groups > 1;
             ok = new_layer(l) && ok;
             size = l->shape.oh;
@@ -200,6 +201,43 @@ static size_t largest(const cs_ref_net *net)
     return most;
 }
 
+/* Where input pixel and channel (y*s, x*s, c) of a stage meet output (y, x, c): indices of both.
+ * The stage has the shape `in` at its beginning and `out` at its end. */
+static size_t shortcut_in(const cs_ref_shape *in, const cs_ref_shape *out, int i, int y, int x)
+{
+    const int s = (in->h + out->oh - 1) / out->oh;
+    return (size_t)((i * in->h + y * s) * in->w + x * s) * (size_t)in->cin;
+}
+static size_t shortcut_out(const cs_ref_shape *out, int i, int y, int x)
+{
+    return (size_t)((i * out->oh + y) * out->ow + x) * (size_t)out->cout;
+}
+
+/* Parameter-free shortcut from the input of `first` to the output of `last`. */
+static void add_shortcut(const cs_ref_layer *first, cs_ref_layer *last, bool relu)
+{
+    const cs_ref_shape *in = &first->shape, *out = &last->shape;
+    for (int i = 0; i < out->n; i++)
+        for (int y = 0; y < out->oh; y++)
+            for (int x = 0; x < out->ow; x++)
+                for (int c = 0; c < in->cin; c++)
+                    last->y[shortcut_out(out, i, y, x) + (size_t)c] +=
+                        first->in[shortcut_in(in, out, i, y, x) + (size_t)c];
+    for (size_t k = 0; relu && k < outs(out); k++)
+        last->y[k] = last->y[k] > 0.0 ? last->y[k] : 0.0;
+}
+
+static void add_shortcut_back(const cs_ref_shape *in, const cs_ref_shape *out, const double *dy,
+                              double *dx)
+{
+    for (int i = 0; i < out->n; i++)
+        for (int y = 0; y < out->oh; y++)
+            for (int x = 0; x < out->ow; x++)
+                for (int c = 0; c < in->cin; c++)
+                    dx[shortcut_in(in, out, i, y, x) + (size_t)c] +=
+                        dy[shortcut_out(out, i, y, x) + (size_t)c];
+}
+
 double cs_ref_net_step(cs_ref_net *net, const double *x, const int32_t *label, double smoothing)
 {
     const cs_net_spec *s = &net->spec;
@@ -214,22 +252,25 @@ double cs_ref_net_step(cs_ref_net *net, const double *x, const int32_t *label, d
             layer_forward(&net->layer[at], x);
             x = net->layer[at].y;
         }
-        cs_ref_layer *last = &net->layer[at - 1];
-        for (size_t k = 0; s->stage[i].residual && k < outs(&last->shape); k++)
-            last->y[k] += net->layer[at - s->stage[i].n_convs].in[k];
+        if (s->stage[i].residual)
+            add_shortcut(&net->layer[at - s->stage[i].n_convs], &net->layer[at - 1],
+                         s->stage[i].relu);
     }
     classify(net, x);
     loss = cs_ref_cross_entropy(net->n, s->classes, net->logits, label, smoothing, net->dlogits);
     classify_back(net, g);
     for (int i = s->n_stages - 1; i >= 0; i--) {
-        const size_t n_out = outs(&net->layer[at - 1].shape);
+        const cs_ref_layer *last = &net->layer[at - 1];
+        const size_t n_out = outs(&last->shape);
+        for (size_t k = 0; s->stage[i].residual && s->stage[i].relu && k < n_out; k++)
+            g[k] = last->y[k] > 0.0 ? g[k] : 0.0;
         memcpy(kept, g, n_out * sizeof *g);
         for (int j = 0; j < s->stage[i].n_convs; j++) {
             layer_back(&net->layer[--at], g, dx, dz);
             memcpy(g, dx, ins(&net->layer[at].shape) * sizeof *g);
         }
-        for (size_t k = 0; s->stage[i].residual && k < n_out; k++)
-            g[k] += kept[k];
+        if (s->stage[i].residual)
+            add_shortcut_back(&net->layer[at].shape, &last->shape, kept, g);
     }
 done:
     free(g);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Times one training step of the reference stack by this engine and by PyTorch, in turns, and prints
-# the ratios of the medians: compare_torch.sh [PAIRS] [CASE...], CASE one of fp32 q8 k5-fp32 k5-q8.
+# the ratios of the medians: compare_torch.sh [PAIRS] [CASE...], CASE one of fp32 q8 k5-fp32 k5-q8
+# resnet20 (batch 128).
 # Needs build/release/microbench (make build/release/microbench), Debian's package python3-torch
 # (PYTHON names another interpreter with torch) and the anchor script that TORCH_STEP names. Neither
 # the program nor its tests need any of these. For numbers worth keeping nothing else may run.
@@ -46,11 +47,12 @@ printf '%-8s %7s %10s %10s %7s %8s %9s   %s\n' case threads ours_ms torch_ms rat
     "ratios of the pairs, load"
 for name in "$@"; do
     case $name in
-    fp32) args="3 32" net=mbconv quant=none ;;
-    q8) args="3 8" net=mbconv quant=native ;;
-    k5-fp32) args="5 32" net=mbconv5 quant=none ;;
-    k5-q8) args="5 8" net=mbconv5 quant=native ;;
-    *) echo "no case '$name': fp32, q8, k5-fp32 or k5-q8" >&2; exit 2 ;;
+    fp32) args="3 32" net=mbconv:64 quant=none ;;
+    q8) args="3 8" net=mbconv:64 quant=native ;;
+    k5-fp32) args="5 32" net=mbconv5:64 quant=none ;;
+    k5-q8) args="5 8" net=mbconv5:64 quant=native ;;
+    resnet20) args="resnet20 32" net=resnet20:128 quant=none ;;
+    *) echo "no case '$name': fp32, q8, k5-fp32, k5-q8 or resnet20" >&2; exit 2 ;;
     esac
     for threads in 1 2; do
         : >"$work/ours"
@@ -59,7 +61,7 @@ for name in "$@"; do
         while [ $i -lt "$pairs" ]; do
             # shellcheck disable=SC2086
             ours $args $threads >>"$work/ours"
-            torch "net:$net:64:$quant" $threads >>"$work/torch"
+            torch "net:$net:$quant" $threads >>"$work/torch"
             i=$((i + 1))
         done
         each=$(paste "$work/ours" "$work/torch" | awk '{ printf "%.2f ", $3 / $1 }')

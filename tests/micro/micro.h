@@ -39,8 +39,8 @@ int micro_wanted(const char *group);
 
 /* Whether a group was named: for those that take minutes. */
 int micro_named(const char *group);
-/* `--step KERNEL BITS THREADS REPEATS`: times of the reference stack alone in a process; exit code.
- */
+/* `--step KERNEL BITS THREADS REPEATS`: times of the reference stack, or of ResNet-20 if KERNEL is
+ * `resnet20`, alone in a process; exit code. */
 int micro_step(int argc, char **argv);
 /* `--supernet SPACE SOURCE STEPS BATCH THREADS`, see full_size.c; exit code. */
 int micro_supernet(int argc, char **argv);

@@ -6,93 +6,10 @@
 #include "tests/nn_layout.h"
 #include "tests/nn_learn.h"
 #include "tests/nn_random.h"
+#include "tests/nn_small.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-
-/* A network with every kind of block: plain, grouped with shuffle, strided skip, identity skip. */
-static cs_net small_net(int bits)
-{
-    cs_net net = {.input_size = 12,
-                  .input_channels = 3,
-                  .stem_channels = 8,
-                  .stem_stride = 1,
-                  .stem_size = 12,
-                  .head_channels = 24,
-                  .classes = 5,
-                  .edge_bits = 8,
-                  .n_blocks = 6};
-    const uint8_t b = (uint8_t)bits;
-    const cs_block block[] = {
-        {.kernel = 3, .expansion = 3, .groups = 1, .stride = 1, .bits = b, .cin = 8, .cout = 8},
-        {.kernel = 5, .expansion = 1, .groups = 2, .stride = 2, .bits = b, .cin = 8, .cout = 12},
-        {.skip = true, .stride = 1, .bits = b, .cin = 12, .cout = 12},
-        {.skip = true, .stride = 2, .bits = b, .cin = 12, .cout = 18},
-        {.kernel = 3, .expansion = 1, .groups = 2, .stride = 1, .bits = b, .cin = 18, .cout = 18},
-        {.kernel = 5, .expansion = 6, .groups = 1, .stride = 1, .bits = b, .cin = 18, .cout = 20},
-    };
-    int size = 12;
-    for (int i = 0; i < net.n_blocks; i++) {
-        net.block[i] = block[i];
-        net.block[i].in_size = (uint16_t)size;
-        size = (size + block[i].stride - 1) / block[i].stride;
-        net.block[i].out_size = (uint16_t)size;
-    }
-    return net;
-}
-
-typedef struct data {
-    float *x;
-    int32_t *y;
-    cs_batch batch;
-} data;
-
-static data random_data(const cs_net *net, int n, uint64_t seed)
-{
-    cs_rng rng;
-    cs_rng_seed(&rng, seed);
-    data d = {.x = normals((size_t)(n * net->input_size * net->input_size * 3), &rng),
-              .y = calloc((size_t)n, sizeof *d.y)};
-    for (int i = 0; i < n; i++)
-        d.y[i] = (int32_t)cs_rng_below(&rng, net->classes);
-    d.batch = (cs_batch){
-        .x = d.x, .y = d.y, .n = (uint32_t)n, .h = net->input_size, .w = net->input_size, .c = 3};
-    return d;
-}
-
-static void data_free(data *d)
-{
-    free(d->x);
-    free(d->y);
-}
-
-/* Random BN parameters and a classifier of ordinary size, so that every gradient is alive. */
-static void scramble(cs_model *m, uint64_t seed)
-{
-    cs_rng rng;
-    cs_rng_seed(&rng, seed);
-    for (int i = 0; i < m->n_stages; i++)
-        for (int j = 0; j < m->stage[i].n_layers; j++) {
-            const cs_layer *l = &m->stage[i].layer[j];
-            for (int c = 0; c < l->conv.cout; c++) {
-                m->params[l->gamma + (size_t)c] = (float)(0.5 + cs_rng_uniform(&rng));
-                m->params[l->beta + (size_t)c] = (float)(0.5 * cs_rng_normal(&rng));
-            }
-        }
-    for (int k = 0; k < m->features; k++)
-        for (int c = 0; c < m->spec.classes; c++)
-            m->params[m->fc_w + (size_t)(k * m->classes_p + c)] = (float)cs_rng_normal(&rng);
-    m->ready = false;
-}
-
-static cs_model *model_of(cs_engine *engine, const cs_net *net, uint32_t batch, uint64_t seed)
-{
-    cs_model *m = NULL;
-    cs_error err = {""};
-    cr_assert_eq(cs_model_new(engine, net, batch, seed, &m, &err), CS_OK, "%s", err.text);
-    scramble(m, seed);
-    return m;
-}
 
 /* ---- against the reference --------------------------------------------------------------------
  */
@@ -122,12 +39,12 @@ static void compare_gradients(const cs_model *m, const cs_ref_net *ref, double t
 /* A code within float's resolution of a rounding boundary may fall to either side, and a network of
  * this size then takes another course altogether. With few bits such codes are rare: for these
  * seeds there are none, and a quantised step agrees as closely as one in float. */
-static void check_against_reference(cs_isa isa, int threads, int bits, double tolerance)
+static void check_spec(cs_isa isa, int threads, const cs_net_spec *spec, int bits, double tolerance)
 {
-    const cs_net net = small_net(bits);
+    const cs_net net = small_net(bits); /* for the shape of the data, which is the same */
     const int n = 3;
     cs_engine *engine = engine_of(isa, threads);
-    cs_model *m = model_of(engine, &net, 4, 5);
+    cs_model *m = model_of_spec(engine, spec, 4, 5);
     data d = random_data(&net, n, 6);
     cs_ref_net *ref = NULL;
     cr_assert_eq(cs_ref_net_new(&m->spec, n, &ref), CS_OK);
@@ -148,6 +65,26 @@ static void check_against_reference(cs_isa isa, int threads, int bits, double to
     data_free(&d);
     cs_model_free(m);
     cs_engine_free(engine);
+}
+
+static void check_against_reference(cs_isa isa, int threads, int bits, double tolerance)
+{
+    const cs_net net = small_net(bits);
+    cs_net_spec spec;
+    cr_assert_eq(cs_net_lower(&net, &spec, NULL), CS_OK);
+    check_spec(isa, threads, &spec, bits, tolerance);
+}
+
+Test(nn_model, relu_after_the_sum_and_shortcuts_equal_the_reference)
+{
+    EACH_ISA(isa)
+    {
+        for (int threads = 1; threads <= 2; threads++) {
+            const cs_net_spec plain = small_resnet(CS_BITS_FLOAT), quantised = small_resnet(3);
+            check_spec((cs_isa)isa, threads, &plain, CS_BITS_FLOAT, 1e-4);
+            check_spec((cs_isa)isa, threads, &quantised, 3, 1e-4);
+        }
+    }
 }
 
 Test(nn_model, float_step_equals_the_reference)
@@ -205,11 +142,11 @@ static double check_piece(loss_of *l, const float *grad, size_t at, size_t n, do
     return cs_gradcheck(model_loss, l, l->model->params + at, grad + at, n, eps, 3, rng);
 }
 
-Test(nn_model, gradient_of_every_parameter_by_finite_differences)
+static void check_differences(const cs_net_spec *spec)
 {
     const cs_net net = small_net(CS_BITS_FLOAT);
     cs_engine *engine = engine_of(isa_default(), 1);
-    cs_model *m = model_of(engine, &net, 6, 7);
+    cs_model *m = model_of_spec(engine, spec, 6, 7);
     data d = random_data(&net, 6, 8);
     keep_relus_open(m);
     loss_of l = {m, &d.batch};
@@ -238,6 +175,16 @@ Test(nn_model, gradient_of_every_parameter_by_finite_differences)
     data_free(&d);
     cs_model_free(m);
     cs_engine_free(engine);
+}
+
+Test(nn_model, gradient_of_every_parameter_by_finite_differences)
+{
+    const cs_net net = small_net(CS_BITS_FLOAT);
+    cs_net_spec spec;
+    cr_assert_eq(cs_net_lower(&net, &spec, NULL), CS_OK);
+    check_differences(&spec);
+    spec = small_resnet(CS_BITS_FLOAT);
+    check_differences(&spec);
 }
 
 Test(nn_model, gradcheck_sees_a_wrong_gradient)

@@ -122,7 +122,7 @@ static cs_status check_bn(const tensor_case *c, cs_engine *engine, validate_resu
     nchw_to_padded(dy->value, n, ch, hw, cp, g);
     engine->kernels->stats(rows, cp, z, NULL, &stats);
     cs_bn_batch(&bn, cp, sums, sums + cp, (double)rows, CS_BN_MOMENTUM);
-    engine->kernels->join(rows, cp, &f, z, NULL, o, NULL);
+    engine->kernels->join(rows, cp, &f, z, NULL, -INFINITY, o, NULL);
     padded_to_nchw(o, n, ch, hw, cp, flat);
     tensor_compare(c, engine, y, flat, out);
     memset(sums, 0, (size_t)(2 * cp) * sizeof *sums);
@@ -139,7 +139,7 @@ static cs_status check_bn(const tensor_case *c, cs_engine *engine, validate_resu
     tensor_compare(c, engine, mean, bn.run_mean, out);
     tensor_compare(c, engine, var, bn.run_var, out);
     cs_bn_running(&bn, cp);
-    engine->kernels->join(rows, cp, &norelu, z, NULL, o, NULL);
+    engine->kernels->join(rows, cp, &norelu, z, NULL, -INFINITY, o, NULL);
     padded_to_nchw(o, n, ch, hw, cp, flat);
     tensor_compare(c, engine, eval, flat, out);
     pool_free(&pool);
