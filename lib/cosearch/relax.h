@@ -42,6 +42,10 @@ double cs_logits_mean_entropy(const cs_logits *logits); /* over rows with n > 1 
 cs_status cs_logits_save(const cs_logits *logits, cs_sink *sink);
 cs_status cs_logits_load(cs_logits *logits, cs_source *source);
 
+/* Records the probability of every operator of every block as alpha.bNN.OPERATOR: row b of alpha
+ * is block b, its entries are the space's operators. */
+void cs_observe_ops(cs_task *task, const cs_logits *alpha);
+
 /* y[n] = softmax((log softmax(logit) + g) / tau), g Gumbel(0, 1), one draw per entry in order; in
  * double, stable for any finite logits and tau > 0. rng NULL: no noise. */
 void cs_gumbel_softmax(const float *logit, size_t n, double tau, cs_rng *rng, double *y);

@@ -13,6 +13,15 @@
  * a positive finite number counts 10. A capacity that overflows counts its log(need / capacity). */
 double cs_limits_excess(const cs_limits *limits, const cs_hw_metrics *metrics);
 
+/* ---- budgets ---- */
+
+/* Part left of the budgets that training draws on, products and images, 1 to 0. Clocks are left
+ * out: they would make a run depend on the machine. */
+double cs_training_left(const cs_task *task);
+/* Mean and largest price in MACs of evaluating designs drawn uniformly, at the task's fidelity:
+ * 16 of them, from the stream "prices". */
+void cs_price_sample(cs_task *task, double *mean, double *max);
+
 /* ---- memo ---- */
 
 /* Accuracies of networks already trained in this run. Two designs that differ only in the

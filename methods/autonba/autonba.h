@@ -174,8 +174,6 @@ typedef struct autonba_state {
 /* autonba_pace.c */
 /* Part of the training that is done, 0 to 1 and beyond, by the budget that binds. */
 double autonba_progress_made(const cs_task *task, const autonba_state *s);
-/* Smallest of what is left of MACs and images, as a part of their budgets. */
-double autonba_counted_left(const cs_task *task);
 /* After the first weight step: which budgets there are and what is kept back for the end. */
 cs_status autonba_see_budgets(cs_task *task, autonba_state *s);
 /* A budget of evaluations alone, told by one of them that was made: what training it pays for. */

@@ -320,7 +320,7 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     draw_network(task, s, &design);
     if (first) {
         autonba_argmax_design(s->space, &s->logits, &design);
-        s->at.derive_begin = autonba_counted_left(task);
+        s->at.derive_begin = cs_training_left(task);
     }
     s->at.attempts++;
     if (!is_candidate(s, &design)) {
@@ -330,7 +330,7 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     }
     if (s->at.n_candidates == 0 && s->at.attempts > wanted && s->at.has_feasible)
         CS_TRY(add_candidate(task, s, &s->at.feasible));
-    const double left = autonba_counted_left(task);
+    const double left = cs_training_left(task);
     const bool dear = left < (1.0 - COMPARE_SHARE) * s->at.derive_begin ||
                       !affordable(task, s, &s->at.candidate[0].design, COMPARE_MARGIN);
     const bool enough = s->at.n_candidates >= wanted ||

@@ -9,7 +9,6 @@
 #define QUERIES_TO_ANCHOR 0.5 /* for the first feasible design, which tells the budget */
 #define FIRST_QUERIES 64.0    /* before the size of their budget is known */
 #define ARCH_LR_MAX 0.05
-#define PRICE_SAMPLES 16
 #define RESERVE_PRICES 1.5 /* of the dearest evaluation: it and the comparison before it */
 
 bool autonba_budget_unknown(const autonba_state *s)
@@ -23,15 +22,9 @@ bool autonba_pure(const autonba_state *s)
     return s->settings.reserve <= 0.0;
 }
 
-/* Only counted budgets: a clock would make the run depend on the machine. */
-double autonba_counted_left(const cs_task *task)
-{
-    return fmin(cs_budget_left(task, CS_METER_MACS), cs_budget_left(task, CS_METER_SAMPLES));
-}
-
 double autonba_progress_made(const cs_task *task, const autonba_state *s)
 {
-    const double left = autonba_counted_left(task);
+    const double left = cs_training_left(task);
     if (left < 1.0)
         return (1.0 - left) / (1.0 - fmax(s->at.reserved, 0.0));
     if (s->at.allowance > 0.0)
@@ -42,20 +35,6 @@ double autonba_progress_made(const cs_task *task, const autonba_state *s)
     const double epoch =
         fmax(1.0, floor(images / s->at.batch)); /* nothing limits it: as published */
     return (double)s->at.weight_steps / (s->settings.epochs * epoch);
-}
-
-/* Prices of evaluations of uniform designs. */
-static void sample_prices(cs_task *task, double *mean, double *max)
-{
-    cs_rng *rng = cs_task_rng(task, "prices");
-    cs_design design;
-    *mean = *max = 0.0;
-    for (int i = 0; i < PRICE_SAMPLES; i++) {
-        cs_space_sample(cs_task_space(task), rng, &design);
-        const double price = cs_eval_price(task, &design, cs_task_fidelity(task));
-        *mean += price / PRICE_SAMPLES;
-        *max = fmax(*max, price);
-    }
 }
 
 cs_status autonba_see_budgets(cs_task *task, autonba_state *s)
@@ -69,7 +48,7 @@ cs_status autonba_see_budgets(cs_task *task, autonba_state *s)
     s->at.reserved = s->settings.reserve;
     if (autonba_pure(s) || s->at.total_macs <= 0.0)
         return CS_OK;
-    sample_prices(task, &mean, &max); /* at least one evaluation, if possible */
+    cs_price_sample(task, &mean, &max); /* at least one evaluation, if possible */
     s->at.reserved = fmax(s->at.reserved, fmin(RESERVE_PRICES * max / s->at.total_macs, 0.5));
     return CS_OK;
 }
@@ -78,8 +57,8 @@ void autonba_see_evaluations(cs_task *task, autonba_state *s)
 {
     double price, max;
     const double left = cs_budget_left(task, CS_METER_EVALS);
-    sample_prices(task, &price, &max);
-    if (left < 1.0 && isfinite(price) && autonba_counted_left(task) >= 1.0)
+    cs_price_sample(task, &price, &max);
+    if (left < 1.0 && isfinite(price) && cs_training_left(task) >= 1.0)
         s->at.allowance = fmax(1.0, (1.0 - s->settings.reserve) * price / (1.0 - left));
 }
 

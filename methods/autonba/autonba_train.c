@@ -156,30 +156,17 @@ static void put_digits(char *text, size_t value)
     text[1] = (char)('0' + value % 10);
 }
 
-/* Probabilities of every operator and bitwidth: alpha.bNN.OP and beta.bNN.BITS. */
-static void observe_blocks(cs_task *task, const autonba_state *s)
+/* Probabilities of every bitwidth: beta.bNN.BITS. */
+static void observe_bits(cs_task *task, const autonba_state *s)
 {
     const cs_net_space *net = cs_space_net_space(s->space);
-    const autonba_logits *l = &s->logits;
-    double p[CS_PATH_OPS_MAX];
-    for (size_t b = 0; b < l->n_blocks; b++) {
-        char alpha[CS_OBSERVE_NAME + 1] = "alpha.b00.", beta[CS_OBSERVE_NAME + 1] = "beta.b00.00";
-        put_digits(alpha + 7, b);
-        put_digits(beta + 6, b);
-        cs_gumbel_softmax(&l->alpha->value[l->alpha->offset[b]], l->n_ops, 1.0, NULL, p);
-        for (size_t op = 0; op < l->n_ops; op++) {
-            const char *name = cs_ops[net->ops[op]].name;
-            size_t at = 10;
-            for (; *name && at < CS_OBSERVE_NAME; name++)
-                alpha[at++] = *name;
-            alpha[at] = '\0';
-            cs_observe(task, alpha, p[op]);
+    for (size_t b = 0; b < s->logits.n_blocks; b++)
+        for (size_t k = 0; k < s->logits.n_bits; k++) {
+            char name[] = "beta.b00.00";
+            put_digits(name + 6, b);
+            put_digits(name + 9, (size_t)net->bits[k]);
+            cs_observe(task, name, bits_probability(&s->logits, b, k));
         }
-        for (size_t k = 0; k < l->n_bits; k++) {
-            put_digits(beta + 9, (size_t)net->bits[k]);
-            cs_observe(task, beta, bits_probability(l, b, k));
-        }
-    }
 }
 
 static void observe(cs_task *task, autonba_state *s, double progress)
@@ -197,7 +184,8 @@ static void observe(cs_task *task, autonba_state *s, double progress)
     cs_observe(task, "derived.fps", s->at.derived_hw.fps);
     cs_observe(task, "derived.edp_js", s->at.derived_hw.edp_js);
     cs_observe(task, "memory.tensors", s->at.tensor_bytes);
-    observe_blocks(task, s);
+    cs_observe_ops(task, s->logits.alpha);
+    observe_bits(task, s);
 }
 
 static cs_status end_epoch(cs_task *task, autonba_state *s, double progress)

@@ -48,6 +48,7 @@ static cs_status build(cs_task *task, dna_state *s)
     }
     s->bits = nearest_bits(net, s->settings.bits);
     s->at.mu = s->settings.mu;
+    s->at.share = s->settings.share;
     s->at.cost = DNA_COST_AUTO;
     s->at.best_acc = s->at.first_alpha = -1.0;
     s->at.loss_train = s->at.loss_val = s->at.acc_train = s->at.acc_val = NAN;

@@ -95,8 +95,10 @@ typedef struct dna_progress {
     uint64_t train_macs;
     double allowance;   /* MACs of training where only evaluations are limited; 0 */
     double first_alpha; /* progress at the first step of alpha; negative before */
-    double part_each;   /* of the budget, by the last evaluation */
-    double mu, norm;    /* norm: expected cost of the uniform network at first */
+    double share;       /* of the budget that trains the shared network */
+    double tensor_bytes;
+    double part_each; /* of the budget, by the last evaluation */
+    double mu, norm;  /* norm: expected cost of the uniform network at first */
     double loss_train, loss_val, acc_train, acc_val; /* moving averages; NaN before the first */
     double best_acc;                   /* of the networks evaluated; negative before the first */
     int cost;                          /* DNA_COST_*; auto before the first query */
@@ -133,8 +135,9 @@ double dna_queries_free(const cs_task *task, const dna_state *s);
 double dna_tau(const dna_settings *settings, double progress);
 double dna_lr(const dna_settings *settings, double progress);
 double dna_alpha_lr(const dna_state *s, double progress);
-/* Where neither products nor images are limited: what training a budget of evaluations stands for,
- * told by the first of them. */
+/* After the first step, once: a small budget of products keeps enough for one evaluation; where
+ * neither products nor images are limited, what training a budget of evaluations stands for, told
+ * by the first of them. */
 cs_status dna_ask_evaluations(cs_task *task, dna_state *s);
 
 /* dna_train.c */

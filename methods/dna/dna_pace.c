@@ -9,19 +9,14 @@
 #define QUERIES_AT_END 0.6
 #define STEPS_PER_EPOCH 390.0 /* for a task that names no images          */
 #define ALPHA_LR_MAX 0.05
-#define PRICE_SAMPLES 16
-
-/* Only counted budgets: a clock would make the run depend on the machine. */
-static double counted_left(const cs_task *task)
-{
-    return fmin(cs_budget_left(task, CS_METER_MACS), cs_budget_left(task, CS_METER_SAMPLES));
-}
+#define RESERVED_PRICES 1.2 /* of the dearest evaluation: a budget of a few still pays for one */
+#define SHARE_MIN 0.1       /* of the budget, however dear an evaluation is */
 
 double dna_progress_made(const cs_task *task, const dna_state *s)
 {
-    const double left = counted_left(task);
+    const double left = cs_training_left(task);
     if (left < 1.0)
-        return (1.0 - left) / s->settings.share;
+        return (1.0 - left) / s->at.share;
     if (s->at.allowance > 0.0)
         return (double)s->at.train_macs / s->at.allowance;
     if (s->at.batch == 0)
@@ -33,7 +28,7 @@ double dna_progress_made(const cs_task *task, const dna_state *s)
 
 double dna_evaluations_left(const cs_task *task)
 {
-    return fmin(counted_left(task), cs_budget_left(task, CS_METER_EVALS));
+    return fmin(cs_training_left(task), cs_budget_left(task, CS_METER_EVALS));
 }
 
 double dna_queries_free(const cs_task *task, const dna_state *s)
@@ -73,23 +68,18 @@ double dna_alpha_lr(const dna_state *s, double progress)
     return fmin(ALPHA_LR_MAX, set->alpha_travel * fmax(0.0, each) / span);
 }
 
-static double mean_price(cs_task *task)
-{
-    cs_rng *rng = cs_task_rng(task, "prices");
-    cs_design design;
-    double sum = 0.0;
-    for (int i = 0; i < PRICE_SAMPLES; i++) {
-        cs_space_sample(cs_task_space(task), rng, &design);
-        sum += cs_eval_price(task, &design, cs_task_fidelity(task));
-    }
-    return sum / PRICE_SAMPLES;
-}
-
 cs_status dna_ask_evaluations(cs_task *task, dna_state *s)
 {
     double acc;
+    const double macs_left = cs_budget_left(task, CS_METER_MACS);
+    double price, max;
     s->at.asked_evaluations = true;
-    if (counted_left(task) < 1.0 || !s->at.has_feasible)
+    cs_price_sample(task, &price, &max);
+    if (macs_left < 1.0 && s->settings.share < 1.0) {
+        const double total = (double)s->at.train_macs / (1.0 - macs_left);
+        s->at.share = fmin(s->at.share, fmax(SHARE_MIN, 1.0 - RESERVED_PRICES * max / total));
+    }
+    if (cs_training_left(task) < 1.0 || !s->at.has_feasible)
         return CS_OK;
     CS_TRY(cs_eval(task, &s->at.feasible, cs_task_fidelity(task), &acc));
     CS_TRY(cs_memo_put(s->memo, &s->at.feasible, acc));
@@ -99,8 +89,8 @@ cs_status dna_ask_evaluations(cs_task *task, dna_state *s)
     s->at.best = s->at.feasible;
     s->at.best_hw = s->at.feasible_hw;
     s->at.offered = true;
-    const double left = cs_budget_left(task, CS_METER_EVALS), price = mean_price(task);
-    if (left < 1.0 && isfinite(price) && counted_left(task) >= 1.0)
+    const double left = cs_budget_left(task, CS_METER_EVALS);
+    if (left < 1.0 && isfinite(price) && cs_training_left(task) >= 1.0)
         s->at.allowance = fmax(1.0, s->settings.share * price / (1.0 - left));
     return CS_OK;
 }

@@ -115,28 +115,9 @@ cs_status dna_learn(cs_task *task, dna_state *s, double progress)
     if (status == CS_OK)
         status = weight_step(task, s, &batch, progress);
     s->at.train_macs += cs_engine_macs(engine) - before;
+    if (s->net) /* the peak of the whole run, also where it was resumed */
+        s->at.tensor_bytes = fmax(s->at.tensor_bytes, (double)cs_supernet_tensor_bytes(s->net));
     return status;
-}
-
-/* Probabilities of every operator: alpha.bNN.OP. */
-static void observe_blocks(cs_task *task, const dna_state *s)
-{
-    const cs_net_space *net = cs_space_net_space(s->space);
-    double p[CS_PATH_OPS_MAX];
-    for (size_t b = 0; b < s->n_blocks; b++) {
-        char name[CS_OBSERVE_NAME + 1] = "alpha.b00.";
-        name[7] = (char)('0' + b / 10);
-        name[8] = (char)('0' + b % 10);
-        cs_gumbel_softmax(&s->alpha->value[s->alpha->offset[b]], s->n_ops, 1.0, NULL, p);
-        for (size_t o = 0; o < s->n_ops; o++) {
-            const char *op = cs_ops[net->ops[o]].name;
-            size_t at = 10;
-            for (; *op && at < CS_OBSERVE_NAME; op++)
-                name[at++] = *op;
-            name[at] = '\0';
-            cs_observe(task, name, p[o]);
-        }
-    }
 }
 
 void dna_observe(cs_task *task, const dna_state *s, double progress)
@@ -152,7 +133,6 @@ void dna_observe(cs_task *task, const dna_state *s, double progress)
     cs_observe(task, "derived.feasible", s->at.derived_feasible ? 1.0 : 0.0);
     cs_observe(task, "derived.fps", s->at.derived_hw.fps);
     cs_observe(task, "derived.edp_js", s->at.derived_hw.edp_js);
-    if (s->net)
-        cs_observe(task, "memory.tensors", (double)cs_supernet_tensor_bytes(s->net));
-    observe_blocks(task, s);
+    cs_observe(task, "memory.tensors", s->at.tensor_bytes);
+    cs_observe_ops(task, s->alpha);
 }

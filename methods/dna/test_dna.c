@@ -269,6 +269,18 @@ Test(dna, share_1_answers_with_the_most_probable_network)
     toy_free(&t);
 }
 
+/* Less than three evaluations' worth: the shared network leaves enough for one of them. */
+Test(dna, a_small_budget_keeps_an_evaluation)
+{
+    toy t = toy_new(&cs_method_dna);
+    t.config.budget[CS_METER_MACS] = 2.5 * toy_price(&cs_method_dna);
+    const toy_result r = toy_run(&t);
+    cr_assert_eq(r.status, CS_OK, "%s", r.error.text);
+    cr_assert_geq(r.evals, 1u);
+    cr_assert(r.answered && !isnan(r.answer.claim_acc));
+    toy_free(&t);
+}
+
 Test(dna, answers_have_the_bitwidth_asked_for)
 {
     for (int bits = 4; bits <= 8; bits += 4) {
