@@ -49,7 +49,7 @@ enum {
 /* Input rows are stride * p + r: padding is part of the input here (no padding is skipped). */
 typedef struct cs_nest_layer {
     uint32_t extent[CS_NEST_DIMS]; /* 1..CS_NEST_EXTENT_MAX each */
-    uint32_t stride;               /* of rows and of columns, >= 1 */
+    uint32_t stride;               /* of rows and of columns, 1..CS_NEST_EXTENT_MAX */
     uint8_t bits[CS_TENSORS];      /* of a weight, an activation, a partial sum */
     uint8_t out_bits;              /* of a finished output; 0: as a partial sum. A level to which no
                                       partial sum returns holds and moves outputs at this width */

@@ -235,11 +235,12 @@ static double at_least(double a, double b)
     return a > b ? a : b;
 }
 
-/* Cycles of a level: the busier of its two ports. */
+/* Cycles of a level: the busier of its two ports, or both in turn on a shared one. */
 static double port_cycles(const cs_nest_level *level, double read, double written)
 {
-    return at_least(round_up(read / level->read_bits_per_cycle),
-                    round_up(written / level->write_bits_per_cycle));
+    const double reading = read / level->read_bits_per_cycle;
+    const double writing = written / level->write_bits_per_cycle;
+    return round_up(level->shared_port ? reading + writing : at_least(reading, writing));
 }
 
 /* Bits that pass the levels. */

@@ -128,6 +128,7 @@ void asic_pe_nest_arch(const pe_unit *unit, const pe_need *need, cs_nest_arch *o
             : l == PE_NEST_GLB ? BUFFER_PORT_BITS
                                : (double)INFINITY;
     }
+    out->level[PE_NEST_DRAM].shared_port = true;
     cs_tech_dram_level(&out->level[PE_NEST_DRAM]);
     cs_tech_sram_level(&out->level[PE_NEST_GLB], NODE_NM, need->buffer_bits, BUFFER_PORT_BITS);
     cs_tech_rf_level(&out->level[PE_NEST_RF], registers, registers / CS_TENSORS);

@@ -29,7 +29,7 @@ void hetero_nest_build(const hetero_unit *unit, uint8_t widest, hetero_engine *o
                            .pass_cycles = ceil(2.0 * sqrt((double)unit->pes)),
                            .clock_hz = HETERO_CLOCK_HZ};
     cs_nest_level *dram = &arch->level[DRAM], *glb = &arch->level[GLB], *rf = &arch->level[RF];
-    *dram = (cs_nest_level){.name = "DRAM"};
+    *dram = (cs_nest_level){.name = "DRAM", .shared_port = true};
     *glb = (cs_nest_level){.name = "GLB", .double_buffered = true};
     *rf = (cs_nest_level){.name = "RF"};
     cs_tech_dram_level(dram);

@@ -175,14 +175,14 @@ static void count_level(const loopnest *nest, const cs_nest_arch *arch, const sp
         f->energy_pj = r * level->read_pj_bit[t] + w * level->write_pj_bit[t];
         f->hop_pj = f->hops * bits * level->hop_pj_bit;
         out->energy_pj += f->energy_pj + f->hop_pj;
-        read += r;
-        written += w;
+        read += r / s->copies[t][l];
+        written += w / s->copies[t][l];
         if (nest->mapping->level[l].keep >> t & 1)
             f->tile_words = loopnest_tile_words(nest, l, t);
     }
     out->instances[l] = s->active[l];
-    const double reading = read / (s->active[l] * level->read_bits_per_cycle);
-    const double writing = written / (s->active[l] * level->write_bits_per_cycle);
+    const double reading = read / level->read_bits_per_cycle; /* of one instance */
+    const double writing = written / level->write_bits_per_cycle;
     out->level_cycles[l] = round_up(level->shared_port  ? reading + writing
                                     : reading > writing ? reading
                                                         : writing);

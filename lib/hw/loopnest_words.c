@@ -143,7 +143,8 @@ cs_nest_verdict loopnest_prepare(const cs_nest_layer *layer, int n_levels,
             *dim = (uint8_t)d;
             return CS_NEST_MALFORMED;
         }
-    if (layer->stride == 0 || mapping->level[0].keep != CS_KEEP_ALL)
+    if (layer->stride == 0 || layer->stride > CS_NEST_EXTENT_MAX ||
+        mapping->level[0].keep != CS_KEEP_ALL)
         return CS_NEST_MALFORMED;
     nest->outside[n_levels] = 0;
     keep_tile(layer, reached, nest->tile[n_levels]);
@@ -327,8 +328,8 @@ static double distinct_pair(loopnest_row a, loopnest_row b)
     return a.bound * b.bound - (again_a > 0.0 && again_b > 0.0 ? again_a * again_b : 0.0);
 }
 
-/* Any number of rows, by marking the offsets that occur: `reach` is below 2 * CS_NEST_EXTENT_MAX
- * times the stride; offsets are marked modulo the set's size, which is exact up to it. */
+/* Any number of rows, by marking the offsets that occur. Beyond MARKS offsets (divided by what all
+ * steps share) they count as different. */
 enum { MARKS = 1 << 16 };
 
 static double distinct_rows(const loopnest_row *row, int n)
@@ -343,7 +344,7 @@ static double distinct_rows(const loopnest_row *row, int n)
         const uint32_t bound = (uint32_t)ceil(row[i].bound), step = row[i].step / g;
         all *= row[i].bound;
         if ((double)top + (double)step * (bound - 1) >= MARKS)
-            return all; /* wider than any layer's input: offsets are too far apart to coincide */
+            return all;
         memset(next, 0, sizeof next);
         for (uint32_t at = 0; at <= top; at++)
             if (marks[at / 64] >> (at % 64) & 1u)

@@ -176,6 +176,10 @@ cs_status cs_map_search(const cs_nest_layer *layer, const cs_nest_arch *arch,
         if (layer->extent[d] < 1 || layer->extent[d] > CS_NEST_EXTENT_MAX)
             return cs_fail(err, CS_EUSAGE, "extent of %c is %u, expected 1 to %d",
                            cs_nest_dim_letter(d), (unsigned)layer->extent[d], CS_NEST_EXTENT_MAX);
+    if (space->keep[0] != CS_KEEP_ALL || layer->stride < 1 || layer->stride > CS_NEST_EXTENT_MAX)
+        return cs_fail(err, CS_EUSAGE,
+                       "the outermost level must keep all tensors and the stride be 1 to %d",
+                       CS_NEST_EXTENT_MAX);
     memset(out, 0, sizeof *out);
     out->value = (double)INFINITY;
     cs_status status = mapper_list_splits(&m, err);

@@ -238,12 +238,14 @@ Test(nest_props, more_of_anything_costs_no_less)
     }
 }
 
-/* The same fixed loops on a larger layer: channels and output pixels within the padding. */
+/* The same fixed loops on a larger layer: extents grow within the padding. Words of weights and
+ * outputs never fall. Energy and latency may where a bandwidth decides: a level is charged for its
+ * average instance with work, and a larger layer can even out what the instances have to do. */
 Test(nest_props, a_larger_layer_costs_no_less)
 {
     cs_rng rng;
     cs_rng_seed(&rng, 34);
-    int grown = 0;
+    int grown = 0, fell = 0;
     for (int draw = 0; draw < DRAWS / 10; draw++) {
         any_nest a, b;
         cs_nest_cost ca, cb;
@@ -259,6 +261,7 @@ Test(nest_props, a_larger_layer_costs_no_less)
         cs_nest_evaluate(&a.layer, &a.arch, &a.mapping, &ca);
         cs_nest_evaluate(&b.layer, &b.arch, &b.mapping, &cb);
         cr_assert_geq(cb.compute_cycles, ca.compute_cycles);
+        fell += cb.energy_pj < ca.energy_pj * (1.0 - 1e-9) || cb.cycles < ca.cycles;
         for (int l = 0; l < a.arch.n_levels; l++)
             for (int t = 0; t < CS_TENSORS; t += 2) {
                 const cs_nest_flow *x = &ca.flow[l][t], *y = &cb.flow[l][t];
@@ -268,6 +271,7 @@ Test(nest_props, a_larger_layer_costs_no_less)
             }
     }
     cr_assert_gt(grown, DRAWS / 100);
+    cr_assert_leq(fell, grown / 200, "%d of %d", fell, grown);
 }
 
 Test(nest_props, inputs_are_read_at_least_once)
