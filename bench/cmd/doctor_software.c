@@ -17,7 +17,7 @@
 #include <strings.h>
 
 #define RATES_BATCH 64
-#define RATES_S 0.2 /* for each of three ways */
+#define RATES_S 0.2 /* of measuring, for each of three ways and each of their turns */
 
 /* The profile of --profile. */
 static cs_status read_profile(const doctor *d, cs_profile *out, cs_error *err)

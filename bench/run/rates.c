@@ -207,6 +207,18 @@ static cs_status together(const cs_net *net, uint32_t batch, const char *isa, in
                         n, (unsigned)batch);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double value[CS_RATES_PAIRS])
+{
+    qsort(value, CS_RATES_PAIRS, sizeof *value, ascending);
+    return value[CS_RATES_PAIRS / 2];
+}
+
 cs_status cs_rates_measure(const cs_net *net, uint32_t batch, const char *isa, double seconds,
                            cs_rates *out, cs_error *err)
 {
@@ -218,10 +230,19 @@ cs_status cs_rates_measure(const cs_net *net, uint32_t batch, const char *isa, d
         return cs_fail(err, CS_EIO, "the CPUs of this process cannot be read: %s", strerror(errno));
     CS_TRY(together(net, batch, isa, 1, cpu, 1, seconds, &out->alone, err));
     out->apart = out->together = out->alone;
+    out->gain = 1.0;
     if (out->cpus == 1)
         return CS_OK;
-    CS_TRY(together(net, batch, isa, 1, cpu, out->cpus, seconds, &out->apart, err));
-    return together(net, batch, isa, (int)out->cpus, NULL, 1, seconds, &out->together, err);
+    double apart[CS_RATES_PAIRS], whole[CS_RATES_PAIRS], gain[CS_RATES_PAIRS];
+    for (int i = 0; i < CS_RATES_PAIRS; i++) {
+        CS_TRY(together(net, batch, isa, 1, cpu, out->cpus, seconds, &apart[i], err));
+        CS_TRY(together(net, batch, isa, (int)out->cpus, NULL, 1, seconds, &whole[i], err));
+        gain[i] = apart[i] / whole[i];
+    }
+    out->apart = median(apart);
+    out->together = median(whole);
+    out->gain = median(gain);
+    return CS_OK;
 }
 
 void cs_rates_text(const cs_rates *r, char *text, size_t size)
@@ -231,7 +252,7 @@ void cs_rates_text(const cs_rates *r, char *text, size_t size)
         return;
     }
     char verdict[96];
-    const double gain = r->apart / r->together;
+    const double gain = r->gain;
     if (fabs(gain - 1.0) < SAME)
         snprintf(verdict, sizeof verdict, "no difference");
     else if (gain > 1.0)
