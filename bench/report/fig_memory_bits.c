@@ -47,7 +47,7 @@ static void read_row(const cs_csv *csv, size_t row, memory *m)
                 continue;
             m->mib[s][bits] = kib / 1024.0;
             m->most = bits > m->most ? bits : m->most;
-            if (bits == 1)
+            if (s == MIXED && bits == 1)
                 describe(note, m->what, sizeof m->what);
         }
 }

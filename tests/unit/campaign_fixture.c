@@ -59,6 +59,29 @@ static void write_trace(const fixture *f, const char *run_id, double fps_min, co
     cs_text_free(&text);
 }
 
+void fixture_observe(const fixture *f, const char *run_id, uint64_t mac, const char *name,
+                     double value)
+{
+    char path[300];
+    cs_text text = {0};
+    cs_row row;
+    cr_assert_eq(cs_row_new(&cs_schema_trace, &row), CS_OK);
+    cs_row_count(&row, "schema", CS_SCHEMA_VERSION);
+    cs_row_text(&row, "run_id", run_id);
+    cs_row_text(&row, "event", "observe");
+    cs_row_count(&row, "search_mac", mac);
+    cs_row_text(&row, "name", name);
+    cs_row_number(&row, "value", value);
+    add_line(&row, &text);
+    cs_row_free(&row);
+    snprintf(path, sizeof path, "%s/runs/%s/trace.csv", f->dir, run_id);
+    FILE *file = fopen(path, "a");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(text.data, 1, text.len, file), text.len);
+    cr_assert_eq(fclose(file), 0);
+    cs_text_free(&text);
+}
+
 void fixture_run(fixture *f, const char *run_id, const char *method, double fps_min,
                  double acc_test, double answer_fps, const double *fps, const double *acc, size_t n)
 {

@@ -17,6 +17,9 @@ void fixture_open(fixture *f);
 void fixture_run(fixture *f, const char *run_id, const char *method, double fps_min,
                  double acc_test, double answer_fps, const double *fps, const double *acc,
                  size_t n);
+/* Adds a value that a method observed to the trace of a run. */
+void fixture_observe(const fixture *f, const char *run_id, uint64_t mac, const char *name,
+                     double value);
 /* Rewrites results.csv from the rows so far. */
 void fixture_write(fixture *f);
 void fixture_close(fixture *f); /* removes everything */
