@@ -24,7 +24,7 @@ static void peers_case(cs_nest_layer *layer, cs_nest_arch *arch, cs_nest_mapping
                             .n_temporal = 4,
                             .temporal = {{CS_DIM_C, 0, 4},
                                          {CS_DIM_K, 0, 2},
-                                         {CS_DIM_P, 0, (uint16_t)(56 / rows)},
+                                         {CS_DIM_P, 0, (uint16_t)((56 + rows - 1) / rows)},
                                          {CS_DIM_Q, 0, 14}},
                             .n_spatial = 2,
                             .spatial = {{CS_DIM_K, CS_AXIS_X, 16}, {CS_DIM_C, CS_AXIS_Y, 16}}};
@@ -42,7 +42,7 @@ static void measure_evaluations(void)
     cs_nest_mapping mapping[2];
     double rate[ROUNDS], energy = 0.0, cycles = 0.0;
     peers_case(&layer, &arch, &mapping[0], 7);
-    peers_case(&layer, &arch, &mapping[1], 8);
+    peers_case(&layer, &arch, &mapping[1], 9); /* 7 x 9 rows for 56: padded */
     for (int r = 0; r < ROUNDS; r++) {
         const double start = micro_cpu_now();
         for (int i = 0; i < CALLS; i++) {
@@ -63,7 +63,7 @@ static void measure_evaluations(void)
     }
     char note[160];
     snprintf(note, sizeof note,
-             "CPU seconds; resnet18 conv2_x, 3 levels, energy and latency by level: %.4g uJ, %.0f "
+             "CPU seconds; resnet18 conv2_x, 3 levels, every second mapping padded: %.4g uJ, %.0f "
              "cycles",
              1e-6 * energy / (ROUNDS * (double)CALLS), cycles);
     const micro_case c = {"hw", "loopnest_layers_per_s", 1, "layers_per_s", note};
