@@ -64,7 +64,7 @@ static const cs_column results[] = {
     {"startup_s", NUMBER, "s", 1, VARIES, "from exec to a ready task; empty if the worker died"},
     {"search_wall_s", NUMBER, "s", 1, VARIES, "from open to finish; of a killed worker: up to its last sign of life"},
     {"search_cpu_s", NUMBER, "s", 1, VARIES, "CPU time of the search, all threads"},
-    {"eval_wall_s", NUMBER, "s", 1, VARIES, "part of search_wall_s inside evaluations; empty if the worker died"},
+    {"eval_wall_s", NUMBER, "s", 1, VARIES, "part of search_wall_s inside evaluations and the preparation of their source; empty if the worker died"},
     {"hw_wall_s", NUMBER, "s", 1, VARIES, "part of search_wall_s inside the cost model; empty if the worker died"},
     {"method_wall_s", NUMBER, "s", 1, VARIES, "the rest: the method's own time; empty if the worker died"},
     {"final_wall_s", NUMBER, "s", 1, VARIES, "retraining and testing the answer; empty if there was none"},

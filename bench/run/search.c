@@ -174,7 +174,9 @@ static cs_status observe_loss(void *context, uint32_t epoch, uint32_t step, doub
 static cs_status prepare(cs_task *task, cs_error *err)
 {
     const cs_accuracy_source *source = &task->config.source;
+    const double begin = cs_task_now(task);
     const cs_status status = source->prepare(source->context, observe_loss, task, err);
+    task->eval_wall_s += cs_task_now(task) - begin;
     const cs_status account = cs_task_account(task);
     task->prepared_mac = task->meters.used[CS_METER_MACS];
     task->ready = status == CS_DONE;
