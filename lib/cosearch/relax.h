@@ -76,7 +76,7 @@ typedef enum cs_accel_kind {
                           factors, Adam at 1e-7, infeasible samples discarded */
     CS_ACCEL_RANDOM,   /* uniform samples */
     CS_ACCEL_EXACT     /* the model's exact solver; CS_EUSAGE if it has none or for another goal
-                          than its objective (cs_hw_model): interval or EDP */
+                          than its objective (interval or EDP) */
 } cs_accel_kind;
 
 /* What is minimised. */
@@ -94,12 +94,13 @@ typedef struct cs_accel_options {
     double tau;      /* temperature of the samples, > 0 */
     double baseline; /* decay of the moving means that a sample is compared with, 0 to below 1 */
     double focus;    /* exponent of the pipeline's bottleneck: a stage counts as cycles^focus */
-    double price;    /* what a resource's price rises per sample that needs twice the limit */
-    double penalty;  /* weight of the excess over all other limits (cs_limits_excess) */
-    double spread;   /* logits of a decision stay this close to its largest: it keeps exploring */
+    double travel; /* how far a logit can move in a call, see cs_accel_search; 0: adam.lr is used */
+    double price;  /* what a resource's price rises per sample that needs twice the limit */
+    double penalty; /* weight of the excess over all other limits (cs_limits_excess) */
+    double spread;  /* logits of a decision stay this close to its largest: it keeps exploring */
 } cs_accel_options;
-/* Defaults of a kind; the released one has the authors' values. Only CS_ACCEL_GRADIENT reads focus,
- * price, penalty, baseline and spread. */
+/* Defaults of a kind; the released one has the authors' values. Only CS_ACCEL_GRADIENT reads what
+ * comes after tau. */
 cs_accel_options cs_accel_defaults(cs_accel_kind kind, cs_accel_goal goal);
 
 /* Cost of a design, with the breakdown per sub-accelerator. A method passes cs_hw_detail. */
@@ -124,6 +125,8 @@ typedef void (*cs_accel_watch)(void *context, uint64_t sample, double cost, doub
 /* Searches the accelerator of `inout`'s network with `samples` (at least 1) cost queries and leaves
  * the best feasible sample of this call in it (the given accelerator is the first sample if
  * `keep`), or the one nearest to the limits if none is feasible. watch may be NULL.
+ * The learning rate is travel over all samples the engine has drawn by the end of the call, within
+ * 0.01 and 0.05: few samples have to move fast, many can listen longer, a warm engine goes gently.
  * CS_ACCEL_EXACT makes one query, of the optimum; if no accelerator meets the limits, of the one
  * given. Any status of the cost callback but CS_OK ends the search and is returned (CS_STOP: the
  * budget is spent); *inout and *out then hold the best so far. CS_EOUTSIDE: not in the space. */
@@ -137,7 +140,8 @@ double cs_accel_cost_of(cs_accel_goal goal, const cs_hw_metrics *metrics);
 double cs_accel_entropy(const cs_accel *engine);
 /* The most probable accelerator for the network of `inout`; decisions that do not matter are 0. */
 void cs_accel_argmax(const cs_accel *engine, cs_design *inout);
-/* What outlives a call: logits, their Adam state, prices. Load: as cs_logits_load. */
+/* What outlives a call: logits, their Adam state, prices, samples drawn. Load: as cs_logits_load.
+ */
 cs_status cs_accel_save(const cs_accel *engine, cs_sink *sink);
 cs_status cs_accel_load(cs_accel *engine, cs_source *source);
 

@@ -39,6 +39,8 @@ static size_t keep_undominated(exact_option *option, size_t n)
 
 void exact_pareto(exact_stage *stage)
 {
+    if (stage->n == 0) /* no design of this chunk fits */
+        return;
     qsort(stage->option, stage->n, sizeof *stage->option, by_cycles);
     stage->n = keep_undominated(stage->option, stage->n);
 }

@@ -12,13 +12,14 @@ cs_accel_options cs_accel_defaults(cs_accel_kind kind, cs_accel_goal goal)
     const bool released = kind == CS_ACCEL_RELEASED;
     return (cs_accel_options){.kind = kind,
                               .goal = goal,
-                              .adam = {.lr = released ? 1e-7 : 0.015,
+                              .adam = {.lr = 1e-7,
                                        .beta1 = released ? 0.5 : 0.95,
                                        .beta2 = 0.999,
                                        .eps = released ? 1e-8 : 1e-12},
                               .tau = 1.0,
                               .baseline = 0.97,
                               .focus = 4.0,
+                              .travel = released ? 0.0 : 30.0,
                               .price = 0.02,
                               .penalty = 1.0,
                               .spread = 6.0};
@@ -52,7 +53,7 @@ static void find_units(cs_accel *e)
 static bool options_valid(const cs_accel_options *o)
 {
     return o->tau > 0.0 && o->baseline >= 0.0 && o->baseline < 1.0 && o->spread > 0.0 &&
-           o->price >= 0.0 && o->penalty >= 0.0 && isfinite(o->focus);
+           o->price >= 0.0 && o->travel >= 0.0 && o->penalty >= 0.0 && isfinite(o->focus);
 }
 
 cs_status cs_accel_new(const cs_space *space, const cs_limits *limits,
@@ -71,6 +72,7 @@ cs_status cs_accel_new(const cs_space *space, const cs_limits *limits,
     e->space = space;
     e->limits = *limits;
     e->options = *options;
+    e->adam = options->adam;
     e->first = first;
     e->n = last - first;
     e->unit_of = calloc(e->n, sizeof *e->unit_of);
@@ -134,6 +136,7 @@ void cs_accel_argmax(const cs_accel *e, cs_design *inout)
 
 cs_status cs_accel_save(const cs_accel *e, cs_sink *sink)
 {
+    CS_TRY(cs_sink_write(sink, &e->drawn, sizeof e->drawn));
     CS_TRY(cs_sink_write(sink, e->price, sizeof e->price));
     return cs_logits_save(e->logits, sink);
 }
@@ -141,11 +144,14 @@ cs_status cs_accel_save(const cs_accel *e, cs_sink *sink)
 cs_status cs_accel_load(cs_accel *e, cs_source *source)
 {
     double price[ACCEL_PRICES];
+    uint64_t drawn;
+    CS_TRY(cs_source_read(source, &drawn, sizeof drawn));
     CS_TRY(cs_source_read(source, price, sizeof price));
     for (size_t k = 0; k < ACCEL_PRICES; k++)
         if (!(price[k] >= 0.0 && isfinite(price[k])))
             return CS_EFORMAT;
     CS_TRY(cs_logits_load(e->logits, source));
     memcpy(e->price, price, sizeof price);
+    e->drawn = drawn;
     return CS_OK;
 }

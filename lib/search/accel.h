@@ -35,8 +35,10 @@ struct cs_accel {
     uint16_t *unit_of; /* [n] */
     accel_unit *unit;  /* [n_units + 1], the whole last */
     size_t n_units;
+    uint64_t drawn;             /* samples, over all calls */
     double price[ACCEL_PRICES]; /* of one whole limit, in units of log cost */
     /* this call */
+    cs_adam adam;      /* with its learning rate */
     uint64_t observed; /* samples that the means have seen */
     bool apart;        /* do the layers of each unit depend on the network alone */
     bool active[CS_DECISIONS_MAX];

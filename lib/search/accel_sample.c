@@ -75,7 +75,7 @@ void accel_learn(cs_accel *e, const cs_design *design, const double *credit)
         for (size_t j = 0; j < e->logits->n[row]; j++)
             e->logits->grad[at + j] = (float)(c * ((j == k ? 1.0 : 0.0) - p[j]));
     }
-    cs_logits_adam_rows(e->logits, &o->adam, learns);
+    cs_logits_adam_rows(e->logits, &e->adam, learns);
     for (size_t row = 0; ours && row < e->n; row++)
         if (learns[row])
             keep_exploring(&e->logits->value[e->logits->offset[row]], e->logits->n[row], o->spread);

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#define RATE_MIN 0.01
+#define RATE_MAX 0.05
+
 /* The call in progress, and its best sample. */
 typedef struct accel_call {
     cs_accel *engine;
@@ -75,6 +78,20 @@ static cs_status sample_and_learn(accel_call *call, cs_design *design, uint64_t 
     return CS_OK;
 }
 
+/* Forgets the call before; logits and prices stay. */
+static void begin(cs_accel *e, const cs_design *design, uint64_t samples)
+{
+    cs_space_active(e->space, design, e->active);
+    e->observed = 0;
+    e->apart = true;
+    memset(e->chunk_unit, 0, sizeof e->chunk_unit);
+    e->adam = e->options.adam;
+    if (e->options.travel > 0.0) {
+        const double horizon = (double)e->drawn + (double)samples;
+        e->adam.lr = fmin(fmax(e->options.travel / horizon, RATE_MIN), RATE_MAX);
+    }
+}
+
 static cs_status solve(accel_call *call, cs_design *design)
 {
     const cs_accel *e = call->engine;
@@ -104,10 +121,7 @@ cs_status cs_accel_search(cs_accel *e, cs_design *inout, bool keep, uint64_t sam
         return CS_EUSAGE;
     CS_TRY(cs_space_check(e->space, inout, NULL));
     cs_space_canonical(e->space, inout, &design);
-    cs_space_active(e->space, &design, e->active);
-    e->observed = 0;
-    e->apart = true;
-    memset(e->chunk_unit, 0, sizeof e->chunk_unit);
+    begin(e, &design, samples);
     if (e->options.kind == CS_ACCEL_EXACT) {
         status = solve(&call, &design);
     } else {
@@ -116,6 +130,7 @@ cs_status cs_accel_search(cs_accel *e, cs_design *inout, bool keep, uint64_t sam
         if (status == CS_OK)
             status = sample_and_learn(&call, &design, samples, rng);
     }
+    e->drawn += call.result.samples;
     if (call.result.samples > 0)
         *inout = call.best;
     *out = call.result;

@@ -367,3 +367,45 @@ Test(accel, bad_calls)
     cs_accel_free(NULL);
     cs_space_free(w.space);
 }
+
+Test(accel, exact_follows_the_objective_of_the_model)
+{
+    accel_world w = world_new("fbnet:micro", "asic-hetero-published", INFINITY, INFINITY);
+    cs_design d;
+    cs_rng rng;
+    cs_accel_result result;
+    cs_solution solution;
+    test_set_network(w.space, &w.network, "k3_e3", "8");
+    cs_space_repair(w.space, &w.network);
+    cs_accel *e = engine_new(&w, CS_ACCEL_EXACT, CS_ACCEL_EDP);
+    result = search_on(&w, e, 10, 1, &d);
+    cs_accel_free(e);
+    cr_assert_eq(cs_space_solve(w.space, &w.limits, &d, &solution, NULL), CS_OK);
+    cr_expect_float_eq(result.cost, solution.edp_js, 1e-12 * solution.edp_js);
+    cs_rng_seed(&rng, 1);
+    e = engine_new(&w, CS_ACCEL_EXACT, CS_ACCEL_INTERVAL);
+    cr_expect_eq(cs_accel_search(e, &d, false, 9, &rng, world_query, &w, NULL, NULL, &result),
+                 CS_EUSAGE);
+    cs_accel_free(e);
+    cs_space_free(w.space);
+}
+
+/* Few samples move fast; a warm engine goes gently, and does so too after loading. */
+Test(accel, learning_rate_follows_the_samples_drawn)
+{
+    accel_world w = example("fpga-chunk-published");
+    cs_design d;
+    cs_accel *e = engine_new(&w, CS_ACCEL_GRADIENT, CS_ACCEL_INTERVAL);
+    search_on(&w, e, 100, 1, &d);
+    cr_expect_float_eq(e->adam.lr, 0.05, 1e-12);
+    search_on(&w, e, 1100, 2, &d);
+    cr_expect_float_eq(e->adam.lr, 30.0 / 1200.0, 1e-12);
+    search_on(&w, e, 10000, 3, &d);
+    cr_expect_float_eq(e->adam.lr, 0.01, 1e-12);
+    cs_accel_free(e);
+    e = engine_new(&w, CS_ACCEL_RELEASED, CS_ACCEL_INTERVAL);
+    search_on(&w, e, 100, 1, &d);
+    cr_expect_eq(e->adam.lr, 1e-7);
+    cs_accel_free(e);
+    cs_space_free(w.space);
+}
