@@ -124,7 +124,7 @@ test: cosearch programs
 	@MODE=$(MODE) CC="$(CC)" sh tests/run.sh
 endif
 validate: $(B)/validate
-	@$(B)/validate
+	@$(B)/validate build/boards.csv
 bench: $(B)/microbench
 	@$(B)/microbench build/bench.csv $(GROUP)
 lint: check-deps

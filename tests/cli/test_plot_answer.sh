@@ -51,3 +51,11 @@ expect_exit "and no energy to draw" 3 "no answer on a platform with energy" \
     $COSEARCH --results "$results" plot energy-levels --campaign fpga
 check "nothing is left behind" [ ! -e "$results/fpga/figures/energy-levels.dat" ]
 expect_exit "all figures: what there is" 0 "roofline.png" $COSEARCH --results "$results" plot all --campaign fpga
+
+# predicted against measured layers: from the pairs that `make validate` writes
+mkdir -p "$TEST_DIR/boards"
+printf 'series,layer,predicted_ms,measured_ms\n"a board","L1",1,1.1\n"a board","L2",0.5,0.9\n"another","L1",2,\n' >"$TEST_DIR/boards/boards.csv"
+check "boards is drawn" $COSEARCH plot boards --campaign "$TEST_DIR/boards/" --format svg
+check "... a line per measured layer" [ "$(grep -c '^[0-9]' "$TEST_DIR/boards/figures/boards.dat")" -eq 2 ]
+expect_exit "no measured layers" 3 "make validate" \
+    $COSEARCH plot boards --campaign "$TEST_DIR/" --out "$TEST_DIR/none"

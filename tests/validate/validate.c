@@ -129,3 +129,13 @@ double validate_median(double *value, size_t n)
     qsort(value, n, sizeof *value, by_value);
     return 0.5 * (value[(n - 1) / 2] + value[n / 2]);
 }
+
+void validate_pair(validate_result *r, const char *series, const char *layer, double predicted_ms,
+                   double measured_ms)
+{
+    cs_csv_add_text(&r->pairs, series);
+    cs_csv_add_text(&r->pairs, layer);
+    cs_csv_add_double(&r->pairs, predicted_ms, 9);
+    cs_csv_add_double(&r->pairs, measured_ms, 9);
+    cs_csv_end_row(&r->pairs);
+}

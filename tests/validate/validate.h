@@ -14,6 +14,7 @@ typedef struct validate_result {
     size_t n_errors, cap_errors;
     char first_miss[256]; /* what failed first, empty if nothing */
     cs_text lines;        /* what validate_require and validate_note had to say */
+    cs_text pairs;        /* lines of validate_pair, CSV */
 } validate_result;
 
 /* Compares one file, already read. Returns an error only when the file cannot be used at all;
@@ -47,6 +48,10 @@ void validate_require(validate_result *r, bool ok, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* A line of the report that proves nothing. */
 void validate_note(validate_result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A predicted and a measured time of a layer, for the figure `boards`. series: which board. */
+void validate_pair(validate_result *r, const char *series, const char *layer, double predicted_ms,
+                   double measured_ms);
 
 /* Columns by name; CS_EFORMAT names the one that is missing. */
 cs_status validate_columns(const cs_csv *csv, const char *const *name, size_t n, int *column,

@@ -96,6 +96,7 @@ static cs_status check_zhang(const cs_csv *csv, validate_result *out, cs_error *
         const double ms = 2.0 * cycles / 100e3; /* both halves of the network */
         validate_number(out, cycles, x[6], 0.0, "%s cycles", label);
         validate_number(out, ms, x[7], 0.12, "%s measured ms", label);
+        validate_pair(out, "Zhang 2015, 64 x 7", label, ms, x[7]);
         ours += cycles;
         theirs += x[6];
         model_ms += ms;
@@ -192,7 +193,9 @@ static cs_status check_array(const cs_csv *csv, int column, uint32_t m, uint32_t
                              validate_result *out, cs_error *err)
 {
     totals t = {.n = 0};
+    char series[40];
     size_t n = 0;
+    snprintf(series, sizeof series, "cnn_accel, %u x %u", m, p);
     double *gap = malloc((csv->n_rows + 1) * sizeof *gap);
     cs_status status = gap ? CS_OK : cs_fail(err, CS_ENOMEM, "out of memory");
     for (size_t row = 0; row < csv->n_rows && status == CS_OK; row++) {
@@ -212,6 +215,7 @@ static cs_status check_array(const cs_csv *csv, int column, uint32_t m, uint32_t
         validate_count(out, ours <= theirs, theirs / ours - 1.0,
                        "%s %s on %s: bound of %.0f ns above the measured %.0f", network,
                        text_of(csv, row, "layer"), csv->header[column], ours, theirs);
+        validate_pair(out, series, text_of(csv, row, "layer"), 1e-6 * ours, 1e-6 * theirs);
         add_total(&t, network, ours, theirs);
         if (compute_bound)
             gap[n++] = theirs / ours - 1.0;

@@ -58,8 +58,11 @@ static int run_file(const char *root, const validate_file *file, validate_result
             fputs(r.lines.data, stdout);
         total->passed += r.passed;
         total->failed += r.failed;
+        if (r.pairs.data)
+            cs_text_add(&total->pairs, r.pairs.data, r.pairs.len);
     }
     cs_text_free(&r.lines);
+    cs_text_free(&r.pairs);
     free(r.error);
     cs_csv_free(&csv);
     return outcome;
@@ -91,7 +94,20 @@ static void list_unread(const char *root, const char *folder)
     free(entry);
 }
 
-int main(void)
+/* Predicted and measured times as a file of their own. */
+static bool write_pairs(const char *path, const cs_text *pairs)
+{
+    FILE *file = fopen(path, "w");
+    bool written = file && fputs("series,layer,predicted_ms,measured_ms\n", file) >= 0 &&
+                   (!pairs->data || fputs(pairs->data, file) >= 0);
+    written = file && fclose(file) == 0 && written && !pairs->failed;
+    if (!written)
+        fprintf(stderr, "validate: %s cannot be written\n", path);
+    return written;
+}
+
+/* With an argument, predicted and measured times go to that file. */
+int main(int argc, char **argv)
 {
     const char *root = getenv("COSEARCH_VALIDATION");
     if (!root || !*root)
@@ -108,7 +124,9 @@ int main(void)
     if (files[SKIPPED])
         printf("%zu files skipped (set COSEARCH_VALIDATION to the folder that holds them)\n",
                files[SKIPPED]);
+    const bool written = argc < 2 || write_pairs(argv[1], &total.pairs);
+    cs_text_free(&total.pairs);
     printf("%zu files pass, %zu fail\n", files[PASSED], files[FAILED]);
     printf("%zu passed, %zu failed\n", total.passed, total.failed);
-    return files[FAILED] ? 1 : 0;
+    return files[FAILED] || !written ? 1 : 0;
 }
