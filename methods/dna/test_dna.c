@@ -300,6 +300,42 @@ Test(dna, answers_have_the_bitwidth_asked_for)
     }
 }
 
+static void count_tables(void *context, const cs_event *e)
+{
+    double *misfits = context;
+    if (e->kind == CS_EVENT_OBSERVE && strcmp(e->name, "table.misfits") == 0)
+        *misfits = fmax(*misfits, e->value);
+}
+
+/* On a platform with energy EDP is charged and held; every block change finds an accelerator that
+ * runs it or is counted as one that does not. */
+Test(dna, an_edp_limit_is_met_on_an_asic)
+{
+    double misfits = -1.0;
+    cs_task *task;
+    cs_error err = {""};
+    toy t = toy_new(&cs_method_dna);
+    cs_space_free(t.space);
+    cr_assert_eq(cs_space_new("fbnet:micro", "asic-pe", 10, &t.space, &err), CS_OK, "%s", err.text);
+    t.config.space = t.space;
+    t.config.limits = CS_LIMITS_NONE;
+    t.config.limits.edp_max_js = 2e-9; /* one uniform design in 260 */
+    t.config.budget[CS_METER_MACS] = 6.0 * toy_price(&cs_method_dna);
+    t.config.budget[CS_METER_HW_QUERIES] = 6000.0;
+    t.config.context = &misfits;
+    t.config.on_event = count_tables;
+    cr_assert_eq(cs_task_new(&t.config, &task, &err), CS_OK);
+    cr_assert_eq(cs_task_run(task, &err), CS_OK, "%s", err.text);
+    const cs_offer_record *answer = cs_task_offer_at(task, 0);
+    cr_assert_not_null(answer);
+    cr_assert_eq(answer->hw.violated, 0u);
+    cr_assert_leq(answer->hw.edp_js, 2e-9);
+    cr_assert_geq(misfits, 0.0, "no table was made");
+    cr_assert_leq(misfits, 10.0 * 4.0 * 3.0, "at most every change of every network");
+    cs_task_free(task);
+    toy_free(&t);
+}
+
 /* Under a weight of the cost that outweighs the loss the cheapest operators win. */
 Test(dna, a_heavy_cost_wins_over_the_loss)
 {
