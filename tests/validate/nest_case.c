@@ -107,7 +107,8 @@ static uint8_t keep_of(const char *text)
     for (; *text; text++) {
         const char word[2] = {*text, '\0'};
         const int t = nest_case_tensor(word);
-        keep |= t >= 0 ? (uint8_t)(1u << t) : 0u;
+        if (t >= 0)
+            keep = (uint8_t)(keep | 1u << t);
     }
     return keep;
 }
