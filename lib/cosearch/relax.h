@@ -127,6 +127,7 @@ typedef void (*cs_accel_watch)(void *context, uint64_t sample, double cost, doub
  * `keep`), or the one nearest to the limits if none is feasible. watch may be NULL.
  * The learning rate is travel over all samples the engine has drawn by the end of the call, within
  * 0.01 and 0.05: few samples have to move fast, many can listen longer, a warm engine goes gently.
+ * Decisions without an order (a compute mode) go at half of it.
  * CS_ACCEL_EXACT makes one query, of the optimum; if no accelerator meets the limits, of the one
  * given. Any status of the cost callback but CS_OK ends the search and is returned (CS_STOP: the
  * budget is spent); *inout and *out then hold the best so far. CS_EOUTSIDE: not in the space. */

@@ -72,7 +72,7 @@ cs_status cs_accel_new(const cs_space *space, const cs_limits *limits,
     e->space = space;
     e->limits = *limits;
     e->options = *options;
-    e->adam = options->adam;
+    e->adam[0] = e->adam[1] = options->adam;
     e->first = first;
     e->n = last - first;
     e->unit_of = calloc(e->n, sizeof *e->unit_of);

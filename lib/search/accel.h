@@ -38,7 +38,7 @@ struct cs_accel {
     uint64_t drawn;             /* samples, over all calls */
     double price[ACCEL_PRICES]; /* of one whole limit, in units of log cost */
     /* this call */
-    cs_adam adam;      /* with its learning rate */
+    cs_adam adam[2];   /* with their learning rates: of ordered decisions, of others */
     uint64_t observed; /* samples that the means have seen */
     bool apart;        /* do the layers of each unit depend on the network alone */
     bool active[CS_DECISIONS_MAX];

@@ -64,7 +64,7 @@ void accel_learn(cs_accel *e, const cs_design *design, const double *credit)
 {
     const cs_accel_options *o = &e->options;
     const bool ours = o->kind == CS_ACCEL_GRADIENT;
-    bool learns[CS_DECISIONS_MAX];
+    bool learns[CS_DECISIONS_MAX], ordered[CS_DECISIONS_MAX], others[CS_DECISIONS_MAX];
     for (size_t row = 0; row < e->n; row++) {
         const size_t at = e->logits->offset[row], k = design->choice[e->first + row];
         const double *p = &e->prob[at];
@@ -75,7 +75,13 @@ void accel_learn(cs_accel *e, const cs_design *design, const double *credit)
         for (size_t j = 0; j < e->logits->n[row]; j++)
             e->logits->grad[at + j] = (float)(c * ((j == k ? 1.0 : 0.0) - p[j]));
     }
-    cs_logits_adam_rows(e->logits, &e->adam, learns);
+    for (size_t row = 0; row < e->n; row++) {
+        const bool scale = cs_space_decision(e->space, e->first + row)->ordered;
+        ordered[row] = learns[row] && scale;
+        others[row] = learns[row] && !scale;
+    }
+    cs_logits_adam_rows(e->logits, &e->adam[0], ordered);
+    cs_logits_adam_rows(e->logits, &e->adam[1], others);
     for (size_t row = 0; ours && row < e->n; row++)
         if (learns[row])
             keep_exploring(&e->logits->value[e->logits->offset[row]], e->logits->n[row], o->spread);

@@ -7,6 +7,8 @@
 
 #define RATE_MIN 0.01
 #define RATE_MAX 0.05
+/* Which compute mode is best shows only once its parameters have been tried with it. */
+#define UNORDERED 0.5
 
 /* The call in progress, and its best sample. */
 typedef struct accel_call {
@@ -85,10 +87,11 @@ static void begin(cs_accel *e, const cs_design *design, uint64_t samples)
     e->observed = 0;
     e->apart = true;
     memset(e->chunk_unit, 0, sizeof e->chunk_unit);
-    e->adam = e->options.adam;
+    e->adam[0] = e->adam[1] = e->options.adam;
     if (e->options.travel > 0.0) {
         const double horizon = (double)e->drawn + (double)samples;
-        e->adam.lr = fmin(fmax(e->options.travel / horizon, RATE_MIN), RATE_MAX);
+        e->adam[0].lr = fmin(fmax(e->options.travel / horizon, RATE_MIN), RATE_MAX);
+        e->adam[1].lr = UNORDERED * e->adam[0].lr;
     }
 }
 

@@ -1,10 +1,9 @@
 /* Rates of the shared search pieces, on the controller's sequence of the 22-block space: what one
  * cost-model query of hsco costs beside the query itself. */
+#include "bench_accel.h"
 #include "bench_gp.h"
-#include "example_net.h"
 #include "micro.h"
 
-#include "cosearch/relax.h"
 #include "cosearch/search.h"
 #include <stdio.h>
 
@@ -38,60 +37,6 @@ static double episode(void *context)
     return 1.0;
 }
 
-/* ---- accelerator search ---- */
-
-typedef struct accel_state {
-    cs_space *space;
-    cs_limits limits;
-    cs_design network;
-    cs_rng rng;
-    cs_accel_result result;
-    cs_status status;
-} accel_state;
-
-static cs_status query(void *context, const cs_design *design, cs_hw_report *report)
-{
-    const accel_state *s = context;
-    return cs_space_cost(s->space, design, &s->limits, report);
-}
-
-/* A whole call on a fresh engine. */
-static double accel_call(void *context)
-{
-    accel_state *s = context;
-    const cs_accel_options options = cs_accel_defaults(CS_ACCEL_GRADIENT, CS_ACCEL_INTERVAL);
-    cs_accel *engine = NULL;
-    cs_design design = s->network;
-    cs_status status = cs_accel_new(s->space, &s->limits, &options, &engine);
-    if (status == CS_OK)
-        status = cs_accel_search(engine, &design, false, 2000, &s->rng, query, s, NULL, NULL,
-                                 &s->result);
-    cs_accel_free(engine);
-    s->status = status;
-    return 1.0;
-}
-
-static void measure_accel(void)
-{
-    accel_state s = {.limits = CS_LIMITS_NONE};
-    char note[96];
-    s.limits.dsp_max = 900.0;
-    s.limits.bram_max = 700.0;
-    cs_rng_seed(&s.rng, 1);
-    s.status = cs_space_new("fbnet:cifar", "fpga-chunk-published", 10, &s.space, NULL);
-    if (s.status == CS_OK)
-        s.status = cs_design_parse_network(s.space, "fbnet:cifar|-|" EXAMPLE_NET, &s.network, NULL);
-    if (s.status == CS_OK)
-        accel_call(&s);
-    snprintf(note, sizeof note, "CPU time; 22 blocks, %.2f FPS of 176.80", s.result.hw.fps);
-    const micro_case c = {"search", "accel_engine_2000_samples_ms", 1, "ms", note};
-    if (s.status == CS_OK)
-        micro_measure_cpu(&c, accel_call, &s, 5, 0.2);
-    if (s.status != CS_OK)
-        fprintf(stderr, "bench search: accelerator engine: %s\n", cs_status_text(s.status));
-    cs_space_free(s.space);
-}
-
 static cs_status set_up(search_state *s)
 {
     static const cs_reinforce_options options = {CS_POLICY_ADAM, .lr = 1e-5,      .lr_decay = 1.0,
@@ -113,7 +58,7 @@ static cs_status set_up(search_state *s)
 
 void bench_search(void)
 {
-    measure_accel();
+    bench_accel_rows();
     bench_gp_rows();
     search_state s = {.status = CS_OK};
     s.status = set_up(&s);

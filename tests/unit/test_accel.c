@@ -397,15 +397,15 @@ Test(accel, learning_rate_follows_the_samples_drawn)
     cs_design d;
     cs_accel *e = engine_new(&w, CS_ACCEL_GRADIENT, CS_ACCEL_INTERVAL);
     search_on(&w, e, 100, 1, &d);
-    cr_expect_float_eq(e->adam.lr, 0.05, 1e-12);
+    cr_expect_float_eq(e->adam[0].lr, 0.05, 1e-12);
     search_on(&w, e, 1100, 2, &d);
-    cr_expect_float_eq(e->adam.lr, 30.0 / 1200.0, 1e-12);
+    cr_expect_float_eq(e->adam[0].lr, 30.0 / 1200.0, 1e-12);
     search_on(&w, e, 10000, 3, &d);
-    cr_expect_float_eq(e->adam.lr, 0.01, 1e-12);
+    cr_expect_float_eq(e->adam[0].lr, 0.01, 1e-12);
     cs_accel_free(e);
     e = engine_new(&w, CS_ACCEL_RELEASED, CS_ACCEL_INTERVAL);
     search_on(&w, e, 100, 1, &d);
-    cr_expect_eq(e->adam.lr, 1e-7);
+    cr_expect_eq(e->adam[0].lr, 1e-7);
     cs_accel_free(e);
     cs_space_free(w.space);
 }
