@@ -21,6 +21,7 @@ enum { ACCEL_PRICES = 2 }; /* on ACCEL_DSP and the next */
 typedef struct accel_unit {
     char name[20];
     bool seen;                /* in the report of this sample */
+    bool member;              /* and of the first one of this call */
     uint16_t layers;          /* of the first sample of this call */
     double now[ACCEL_VIEWS];  /* this sample */
     double mean[ACCEL_VIEWS]; /* moving mean over this call */

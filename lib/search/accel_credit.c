@@ -70,6 +70,11 @@ static void look_at_units(cs_accel *e, const cs_hw_report *report)
             u->layers = chunk->layers;
         e->apart = e->apart && u->seen && u->layers == chunk->layers;
     }
+    for (size_t u = 0; u < e->n_units; u++) {
+        if (e->observed == 0)
+            e->unit[u].member = e->unit[u].seen;
+        e->apart = e->apart && e->unit[u].member == e->unit[u].seen;
+    }
 }
 
 static void look_at_whole(cs_accel *e, const cs_hw_report *report)

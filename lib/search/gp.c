@@ -102,7 +102,7 @@ static cs_status reserve(cs_gp *gp, size_t n)
     if (n <= gp->cap)
         return CS_OK;
     cs_gp grown = *gp;
-    grown.cap = n < 2 * gp->cap ? 2 * gp->cap : n;
+    grown.cap = n > gp->cap + gp->cap / 4 ? n : gp->cap + gp->cap / 4;
     grown.x = malloc(grown.cap * gp->d * sizeof *grown.x);
     grown.u = malloc(grown.cap * gp->d * sizeof *grown.u);
     grown.y = malloc(grown.cap * sizeof *grown.y);

@@ -28,6 +28,9 @@ expect_exit "a platform without an exact solver, nothing feasible" 0 "asic-pe-pu
     --limits latency_max_s=1e-9 --samples 5 --seeds 1 --format svg --out "$TEST_DIR/asic"
 check "empty cells where nothing is feasible" grep -q '"random",0,5,$' "$TEST_DIR/asic/accel-convergence.csv"
 
+expect_exit "a platform whose exact solver is for energy-delay product" 0 "asic-hetero-published        random " \
+    $COSEARCH --results "$results" engine 'fbnet:micro|-|k3_e1 k3_e1 k3_e1 k3_e1|8 8 8 8|' \
+    --hw asic-hetero-published --limits area_max_mm2=1000 --samples 20 --seeds 2 --format svg --out "$TEST_DIR/hetero"
 expect_exit "unknown platform" 2 "did you mean 'fpga-chunk'?" $COSEARCH --results "$results" engine --hw fpga-chnk
 expect_exit "unknown limit" 2 "unknown limit 'dsp'" $COSEARCH --results "$results" engine --limits dsp=3
 expect_exit "a design that is none" 2 "" $COSEARCH --results "$results" engine 'no design'

@@ -409,3 +409,24 @@ Test(accel, learning_rate_follows_the_samples_drawn)
     cs_accel_free(e);
     cs_space_free(w.space);
 }
+
+/* Chunks of the FPGA serve the layers that the network gives them; a mapper moves layers between
+ * the units of a heterogeneous ASIC, whose own cycles then say nothing. */
+Test(accel, credit_is_apart_where_layers_stay)
+{
+    static const struct {
+        const char *hw;
+        bool apart;
+    } cases[] = {{"fpga-chunk", true}, {"asic-pe", true}, {"asic-hetero-published:4", false}};
+    for (size_t i = 0; i < 3; i++) {
+        accel_world w = world_new("fbnet:micro", cases[i].hw, INFINITY, INFINITY);
+        cs_design d;
+        test_set_network(w.space, &w.network, "k3_e3", "8");
+        cs_space_repair(w.space, &w.network);
+        cs_accel *e = engine_new(&w, CS_ACCEL_GRADIENT, CS_ACCEL_LATENCY);
+        search_on(&w, e, 50, 1, &d);
+        cr_expect_eq(e->apart, cases[i].apart, "%s", cases[i].hw);
+        cs_accel_free(e);
+        cs_space_free(w.space);
+    }
+}
