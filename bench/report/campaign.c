@@ -183,6 +183,43 @@ void cs_campaign_cell_text(const cs_campaign *campaign, size_t row, bool with_mi
     }
 }
 
+/* Adds " NAME=VALUE" if a line "NAME = VALUE" of a job differs from the method's default. */
+static void add_setting(const cs_method *method, const char *line, char *text, size_t size)
+{
+    char name[64];
+    double value;
+    if (sscanf(line, "%63s = %lf", name, &value) != 2)
+        return;
+    for (const cs_param *p = method->params; p->name; p++) {
+        const size_t used = strlen(text);
+        const char *blank = used ? " " : "";
+        if (strcmp(p->name, name) != 0 || value == p->def)
+            continue;
+        if (p->labels && value >= p->lo && value <= p->hi)
+            snprintf(text + used, size - used, "%s%s=%s", blank, name, p->labels[(size_t)value]);
+        else
+            snprintf(text + used, size - used, "%s%s=%g", blank, name, value);
+    }
+}
+
+void cs_campaign_settings(const cs_campaign *campaign, size_t row, char *text, size_t size)
+{
+    char path[1024], *job = NULL;
+    const cs_method *method = cs_method_find(cs_campaign_text(campaign, row, "method"));
+    snprintf(path, sizeof path, "%s/runs/%s/job.ini", campaign->dir,
+             cs_campaign_text(campaign, row, "run_id"));
+    if (!method || cs_text_read_file(path, &job, NULL, NULL) != CS_OK) {
+        snprintf(text, size, "params %s", cs_campaign_text(campaign, row, "params_id"));
+        return;
+    }
+    *text = '\0';
+    const char *line = strstr(job, "\n[params]\n");
+    for (line = line ? line + strlen("\n[params]\n") : ""; *line && *line != '[';
+         line += strcspn(line, "\n"), line += *line == '\n')
+        add_setting(method, line, text, size);
+    free(job);
+}
+
 cs_status cs_campaign_methods(const cs_campaign *campaign, const char **names, size_t cap,
                               size_t *n, cs_error *err)
 {

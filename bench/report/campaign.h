@@ -34,6 +34,10 @@ bool cs_campaign_same_cell(const cs_campaign *campaign, size_t a, size_t b);
 void cs_campaign_cell_text(const cs_campaign *campaign, size_t row, bool with_minima, char *text,
                            size_t size);
 
+/* How a run's method was set: its parameters that differ from the defaults, "hw_engine=random
+ * k_ops=3", "" if none does; "params ID" if its folder is not there. */
+void cs_campaign_settings(const cs_campaign *campaign, size_t row, char *text, size_t size);
+
 /* Names of the methods in the rows, each once, in the order of the registry; borrowed. CS_EUSAGE
  * for more than `cap`. */
 cs_status cs_campaign_methods(const cs_campaign *campaign, const char **names, size_t cap,

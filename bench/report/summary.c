@@ -85,12 +85,13 @@ static size_t count_answers(const group *g)
     return n;
 }
 
-static void add_group(cs_table *table, const group *g, const char *cell, double *scratch)
+static void add_group(cs_table *table, const group *g, const char *name, const char *cell,
+                      double *scratch)
 {
     const size_t best = best_answer(g);
     if (cell)
         cs_table_text(table, cell);
-    cs_table_text(table, cs_campaign_text(g->campaign, g->row[0], "method"));
+    cs_table_text(table, name);
     cs_table_u64(table, g->n);
     cs_table_u64(table, count_answers(g));
     cs_table_double(table,
@@ -131,6 +132,45 @@ static void add_outcomes(const group *g, cs_text *notes)
     }
 }
 
+/* Rows of a method in the cell of `first`: those with the settings of row `like`, or all of them if
+ * that is no row. */
+static group collect(const cs_campaign *campaign, size_t first, const char *method, size_t like,
+                     size_t *row)
+{
+    group g = {campaign, row, 0};
+    for (size_t i = first; i < campaign->results.n_rows; i++)
+        if (cs_campaign_same_cell(campaign, first, i) &&
+            strcmp(cs_campaign_text(campaign, i, "method"), method) == 0 &&
+            (like == campaign->results.n_rows ||
+             strcmp(cs_campaign_text(campaign, i, "params_id"),
+                    cs_campaign_text(campaign, like, "params_id")) == 0))
+            row[g.n++] = i;
+    return g;
+}
+
+/* One line, or one for each of the settings that the method ran with: those of ablations are named.
+ */
+static void add_method(cs_table *table, const cs_campaign *campaign, size_t first,
+                       const char *method, const char *cell, size_t *row, double *scratch,
+                       cs_text *notes)
+{
+    const size_t none = campaign->results.n_rows;
+    const group all = collect(campaign, first, method, none, row);
+    const size_t n_all = all.n;
+    for (size_t i = first; i < none; i++) {
+        char name[256], settings[192];
+        const group same = collect(campaign, first, method, i, row);
+        if (same.n == 0 || row[0] != i) /* another method, or shown before */
+            continue;
+        snprintf(name, sizeof name, "%s", method);
+        cs_campaign_settings(campaign, i, settings, sizeof settings);
+        if (same.n < n_all && *settings)
+            snprintf(name, sizeof name, "%s %s", method, settings);
+        add_group(table, &same, name, cell, scratch);
+        add_outcomes(&same, notes);
+    }
+}
+
 /* All methods of the cell that begins at row `first`. */
 static cs_status add_cell(cs_table *table, const cs_campaign *campaign, size_t first,
                           const char *cell, size_t *row, double *scratch, cs_text *notes,
@@ -139,17 +179,8 @@ static cs_status add_cell(cs_table *table, const cs_campaign *campaign, size_t f
     const char *methods[METHODS_MAX];
     size_t n;
     CS_TRY(cs_campaign_methods(campaign, methods, METHODS_MAX, &n, err));
-    for (size_t m = 0; m < n; m++) {
-        group g = {campaign, row, 0};
-        for (size_t i = first; i < campaign->results.n_rows; i++)
-            if (cs_campaign_same_cell(campaign, first, i) &&
-                strcmp(cs_campaign_text(campaign, i, "method"), methods[m]) == 0)
-                row[g.n++] = i;
-        if (g.n == 0)
-            continue;
-        add_group(table, &g, cell, scratch);
-        add_outcomes(&g, notes);
-    }
+    for (size_t m = 0; m < n; m++)
+        add_method(table, campaign, first, methods[m], cell, row, scratch, notes);
     return CS_OK;
 }
 

@@ -143,6 +143,7 @@ typedef struct autonba_progress {
     double total_macs;   /* the whole MAC budget; 0: none, or not seen yet */
     double allowance;    /* MACs of training that stand for a budget of evaluations; 0: none */
     double reserved;     /* part of the budget that is not for training; negative: not seen */
+    double score_images; /* that the last accuracy by shared weights was measured on */
     double tensor_bytes; /* largest so far */
     double derive_begin; /* counted budget left when candidates began */
     double lambda;

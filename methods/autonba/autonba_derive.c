@@ -110,6 +110,7 @@ static cs_status score(cs_task *task, autonba_state *s, const cs_design *design,
     cs_path_of_design(s->space, design, &s->path);
     uint32_t n_train, n;
     score_batches(task, s, &n_train, &n);
+    s->at.score_images = (double)n * s->at.batch;
     batches train = {task, CS_SEARCH_TRAIN, n_train, n_train};
     batches val = {task, CS_SEARCH_VAL, n, n};
     const cs_feed train_feed = {
@@ -354,29 +355,50 @@ static cs_status answer_pure(cs_task *task, autonba_state *s)
     return CS_DONE;
 }
 
+/* May a network with this accuracy by shared weights take the place of the most probable one? Short
+ * trainings favour networks that learn fast, so it must not be worse by shared weights: by more
+ * than the standard error of the difference. Where evaluations are the budget, they are all spent.
+ */
+static bool worth_training(const autonba_state *s, double acc)
+{
+    const double first = s->at.candidate[0].score, n = fmax(1.0, s->at.score_images);
+    const double p = (first * n + 1.0) / (n + 2.0); /* never 0 or 1 */
+    return s->at.total_macs <= 0.0 || !(acc < first - sqrt(2.0 * p * (1.0 - p) / n));
+}
+
+/* The budget outlasts the list: more of the same kind. */
+static cs_status evaluate_another(cs_task *task, autonba_state *s)
+{
+    cs_design design;
+    double known, acc;
+    bool feasible = false;
+    draw_network(task, s, &design);
+    if (++s->at.attempts > FAILURES_MAX)
+        return CS_DONE;
+    if (!cs_memo_get(s->memo, &design, &known))
+        CS_TRY(fit(task, s, &design, samples_for_one(task, s) / 4.0, &feasible));
+    if (!feasible || cs_memo_get(s->memo, &design, &known))
+        return CS_OK;
+    CS_TRY(score(task, s, &design, &acc));
+    if (!worth_training(s, acc))
+        return CS_OK;
+    s->at.attempts = 0;
+    return evaluate(task, s, &design);
+}
+
 cs_status autonba_evaluate_step(cs_task *task, autonba_state *s)
 {
     if (autonba_pure(s))
         return answer_pure(task, s);
     while (s->at.next_candidate < s->at.n_candidates) {
-        const cs_design *next = &s->at.candidate[s->at.next_candidate++].design;
-        if (affordable(task, s, next, 1.0) || s->at.next_candidate == s->at.n_candidates)
-            return evaluate(task, s, next); /* the last one is cut, if none of them can be paid */
+        const autonba_candidate *next = &s->at.candidate[s->at.next_candidate++];
+        const bool last = s->at.next_candidate == s->at.n_candidates && s->at.best_acc < 0.0;
+        if (worth_training(s, next->score) && (affordable(task, s, &next->design, 1.0) || last))
+            return evaluate(task, s, &next->design); /* cut, if none of them can be paid */
     }
-    cs_design design;
-    double known;
-    bool feasible = false;
     if (s->at.total_macs <= 0.0 && s->at.allowance <= 0.0)
-        return CS_DONE;             /* nothing limits evaluations: the list is enough */
-    draw_network(task, s, &design); /* the budget outlasts the list: more of the same kind */
-    s->at.attempts++;
-    if (!cs_memo_get(s->memo, &design, &known))
-        CS_TRY(fit(task, s, &design, samples_for_one(task, s) / 4.0, &feasible));
-    if (feasible && !cs_memo_get(s->memo, &design, &known)) {
-        s->at.attempts = 0;
-        CS_TRY(evaluate(task, s, &design));
-    }
-    return s->at.attempts > FAILURES_MAX ? CS_DONE : CS_OK;
+        return CS_DONE; /* nothing limits evaluations: the list is enough */
+    return evaluate_another(task, s);
 }
 
 /* Only a search cut short has no answer by now. */

@@ -73,7 +73,7 @@ static uint64_t run_cut(uint64_t cut, uint64_t *steps, uint32_t *seen)
     t.config.on_event = on_event;
     t.config.on_step = on_step;
     t.config.interrupted = interrupted;
-    t.config.budget[CS_METER_MACS] = 10.0 * toy_price(&cs_method_autonba);
+    t.config.budget[CS_METER_MACS] = 6.0 * toy_price(&cs_method_autonba);
     cr_assert_eq(cs_task_new(&t.config, &w.task, NULL), CS_OK);
     cr_assert_eq(cs_task_run(w.task, NULL), CS_OK);
     cs_task_free(w.task);
@@ -151,7 +151,7 @@ Test(autonba, every_mode_answers)
         toy t = toy_new(&cs_method_autonba);
         defaults(value);
         set(value, settings[i].name, settings[i].value);
-        const toy_result r = run_with(&t, value, 8.0);
+        const toy_result r = run_with(&t, value, 5.0);
         cr_assert(r.answered, "%s = %g", settings[i].name, settings[i].value);
         cr_assert_eq(r.answer.hw.violated, 0u);
         cr_assert_neq(r.trace, before, "%s = %g changes nothing", settings[i].name,
@@ -169,7 +169,7 @@ Test(autonba, without_reserve_the_answer_is_the_most_probable_network)
     defaults(value);
     set(value, "reserve", 0.0);
     toy t = toy_new(&cs_method_autonba);
-    const toy_result r = run_with(&t, value, 8.0);
+    const toy_result r = run_with(&t, value, 5.0);
     cr_assert_eq(r.evals, 0u);
     cr_assert(r.answered);
     toy_free(&t);
@@ -219,7 +219,7 @@ Test(autonba, limits_may_be_those_of_an_asic)
         cr_assert(isfinite(edp[6]));
         double value[64];
         defaults(value);
-        const toy_result r = run_with(&t, value, 8.0);
+        const toy_result r = run_with(&t, value, 5.0);
         cr_assert(r.answered, "%s: nothing with EDP <= %g in %d queries", platforms[i], edp[6],
                   (int)r.summary.hw_queries);
         cr_assert_leq(r.answer.hw.edp_js, edp[6]);

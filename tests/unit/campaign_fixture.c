@@ -59,6 +59,14 @@ static void write_trace(const fixture *f, const char *run_id, double fps_min, co
     cs_text_free(&text);
 }
 
+void fixture_settings(const fixture *f, const char *run_id, const char *settings)
+{
+    char path[300], text[400];
+    const int n = snprintf(text, sizeof text, "[job]\nseed = 3\n\n[params]\n%s", settings);
+    snprintf(path, sizeof path, "%s/runs/%s/job.ini", f->dir, run_id);
+    write_file(path, text, (size_t)n);
+}
+
 void fixture_observe(const fixture *f, const char *run_id, uint64_t mac, const char *name,
                      double value)
 {
@@ -90,6 +98,7 @@ void fixture_run(fixture *f, const char *run_id, const char *method, double fps_
     cs_row_count(&row, "schema", CS_SCHEMA_VERSION);
     cs_row_text(&row, "run_id", run_id);
     cs_row_text(&row, "method", method);
+    cs_row_text(&row, "params_id", (const char[]){run_id[strlen(run_id) - 2], '\0'});
     cs_row_text(&row, "hw_model", "fpga-chunk");
     cs_row_text(&row, "dataset", "synth");
     cs_row_number(&row, "dsp_max", 450.0);

@@ -150,6 +150,25 @@ static char *summary(const fixture *f, cs_table_form form)
     return text;
 }
 
+/* Ablations run one method with several settings; each is a line of its own. */
+Test(summary, tells_settings_of_a_method_apart)
+{
+    fixture f;
+    fixture_open(&f);
+    fixture_run(&f, "00000000000000h1", "hsco", 200, 0.5, 400, wide_fps, acc, 4);
+    fixture_run(&f, "00000000000000x1", "hsco", 200, 0.6, 300, wide_fps, acc, 4);
+    fixture_run(&f, "00000000000000x2", "hsco", 200, 0.7, 300, wide_fps, acc, 4);
+    fixture_run(&f, "00000000000000y1", "hsco", 200, 0.3, 300, wide_fps, acc, 4);
+    fixture_settings(&f, "00000000000000h1", "hidden = 35\nlr = 0.002\n");
+    fixture_settings(&f, "00000000000000x1", "hidden = 12\noptimizer = 0\nlr = 0.002\n");
+    char *text = summary(&f, CS_TABLE_CSV);
+    cr_assert_not_null(strstr(text, "\"hsco\",1,1,50,50,"), "%s", text);
+    cr_assert_not_null(strstr(text, "\"hsco hidden=12 optimizer=rmsprop\",2,2,70,65,"), "%s", text);
+    cr_assert_not_null(strstr(text, "\"hsco params y\",1,1,30,30,"), "no job, no names: %s", text);
+    free(text);
+    fixture_close(&f);
+}
+
 Test(summary, gives_best_median_and_other_outcomes)
 {
     fixture f;
