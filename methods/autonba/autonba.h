@@ -137,7 +137,7 @@ typedef struct autonba_progress {
     uint32_t phase, batch; /* autonba_phase; images per batch, 0 before the first */
     uint32_t epoch, n_candidates, next_candidate;
     bool diverged, counted_samples, anchored, has_derived, derived_feasible, has_feasible, offered;
-    uint64_t weight_steps, arch_steps, hw_searches, hw_queries, attempts;
+    uint64_t weight_steps, arch_steps, hw_searches, path_searches, hw_queries, attempts;
     uint64_t train_macs; /* of weight and architecture steps */
     double search_begin; /* progress at the first architecture step; negative before */
     double total_macs;   /* the whole MAC budget; 0: none, or not seen yet */
@@ -193,13 +193,21 @@ bool autonba_pure(const autonba_state *s);
 /* autonba_train.c */
 cs_status autonba_train_step(cs_task *task, autonba_state *s);
 
-/* autonba_derive.c */
-/* Searches an accelerator for the network of *design with at most `samples` queries. *feasible:
- * one was found and is in *design. CS_STOP as the task says. */
+/* autonba_accelerator.c */
+/* Searches an accelerator for the network of *design with at most `samples` queries, as many as the
+ * ration allows. *feasible: one was found and is in *design. CS_STOP as the task says. */
 cs_status autonba_search_accelerator(cs_task *task, autonba_state *s, cs_design *design, bool keep,
                                      double samples, cs_hw_metrics *hw, bool *feasible);
-/* The same price for one look: fills s->report. */
+/* The same without a ration: for the end, when nothing else needs queries. */
+cs_status autonba_search_freely(cs_task *task, autonba_state *s, cs_design *design, bool keep,
+                                double samples, cs_hw_metrics *hw, bool *feasible);
+/* One query: fills s->report. */
 cs_status autonba_look(cs_task *task, autonba_state *s, const cs_design *design);
+/* An accelerator for the network, which gives way until one fits. */
+cs_status autonba_fit(cs_task *task, autonba_state *s, cs_design *design, double samples,
+                      bool *feasible);
+
+/* autonba_derive.c */
 /* Most probable network with an accelerator of its own: at.derived; lambda follows; offered. */
 cs_status autonba_derive_now(cs_task *task, autonba_state *s);
 cs_status autonba_derive_step(cs_task *task, autonba_state *s);

@@ -4,61 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-#define COMPARE_SHARE 0.3  /* of what is left for the end goes at most to comparing candidates */
-#define COMPARE_MARGIN 1.2 /* and what trains the most probable network stays */
-#define SHRINK_MAX (2 * CS_BLOCKS_MAX)
+#define COMPARE_SHARE 0.3    /* of what is left for the end goes at most to comparing candidates */
+#define COMPARE_MARGIN 1.2   /* and what trains the most probable network stays */
 #define FAILURES_MAX 400     /* networks in a row that are known or fit no accelerator */
 #define FINISH_SAMPLES 900.0 /* of the 1,000 queries a profile allows by default */
-
-/* ---- cost-model queries ---- */
-
-typedef struct query_context {
-    cs_task *task;
-    autonba_state *state;
-} query_context;
-
-static cs_status query(void *context, const cs_design *design, cs_hw_report *report)
-{
-    query_context *q = context;
-    CS_TRY(cs_hw_detail(q->task, design, report));
-    q->state->at.hw_queries++;
-    return CS_OK;
-}
-
-cs_status autonba_look(cs_task *task, autonba_state *s, const cs_design *design)
-{
-    query_context context = {task, s};
-    return query(&context, design, &s->report);
-}
-
-/* With no regard to what is planned: for the end, when nothing else needs queries. */
-static cs_status search_with(cs_task *task, autonba_state *s, cs_design *design, bool keep,
-                             double samples, cs_hw_metrics *hw, bool *feasible)
-{
-    query_context context = {task, s};
-    cs_accel_result result;
-    const cs_status status =
-        cs_accel_search(s->accel, design, keep, (uint64_t)samples, cs_task_rng(task, "accelerator"),
-                        query, &context, NULL, NULL, &result);
-    if (status == CS_EINFEASIBLE) { /* the exact solver: nothing holds the limits */
-        *feasible = false;
-        return CS_OK;
-    }
-    if (status != CS_OK && status != CS_STOP)
-        return status;
-    s->at.hw_searches++;
-    *hw = result.hw;
-    *feasible = result.feasible && result.hw.violated == 0;
-    return status;
-}
-
-cs_status autonba_search_accelerator(cs_task *task, autonba_state *s, cs_design *design, bool keep,
-                                     double samples, cs_hw_metrics *hw, bool *feasible)
-{
-    const double n = floor(fmin(samples, autonba_queries_free(task, s)));
-    *feasible = false;
-    return n >= 1.0 ? search_with(task, s, design, keep, n, hw, feasible) : CS_OK;
-}
 
 /* ---- accuracy by shared weights ---- */
 
@@ -169,22 +118,42 @@ static cs_status offer_derived(cs_task *task, autonba_state *s)
     return cs_offer(task, &s->at.derived, acc);
 }
 
-cs_status autonba_derive_now(cs_task *task, autonba_state *s)
+/* An accelerator for the derived network: of its own, or the frozen one. *known: there were queries
+ * to spend. */
+static cs_status derive_accelerator(cs_task *task, autonba_state *s, cs_design *design, bool *known)
 {
     const autonba_settings *set = &s->settings;
+    const double room = autonba_queries_free(task, s) * (autonba_budget_unknown(s) ? 1.0 : 0.5);
+    *known = room >= 1.0;
+    if (!*known)
+        return CS_OK;
+    if (!set->hw_frozen || s->at.path_searches == 0)
+        return autonba_search_accelerator(task, s, design, true, fmin(set->hw_samples, room),
+                                          &s->at.derived_hw, &s->at.derived_feasible);
+    *design = s->at.accelerator;
+    autonba_argmax_design(s->space, &s->logits, design);
+    CS_TRY(autonba_look(task, s, design));
+    s->at.derived_hw = s->report.total;
+    s->at.derived_feasible = s->report.total.violated == 0;
+    return CS_OK;
+}
+
+cs_status autonba_derive_now(cs_task *task, autonba_state *s)
+{
     cs_design design = s->at.has_derived ? s->at.derived : s->at.accelerator;
     autonba_argmax_design(s->space, &s->logits, &design);
     const bool changed = !s->at.has_derived || !same_network(s->space, &design, &s->at.derived);
     if (changed || !s->at.derived_feasible) {
-        const double room = autonba_queries_free(task, s) * (autonba_budget_unknown(s) ? 1.0 : 0.5);
-        CS_TRY(autonba_search_accelerator(task, s, &design, true, fmin(set->hw_samples, room),
-                                          &s->at.derived_hw, &s->at.derived_feasible));
+        bool known;
+        CS_TRY(derive_accelerator(task, s, &design, &known));
+        if (!known)
+            return CS_OK;
         s->at.derived = design;
         s->at.has_derived = true;
     }
     if (s->at.arch_steps > 0)
-        s->at.lambda = autonba_next_lambda(set, cs_task_limits(task), s->goal, &s->at.derived_hw,
-                                           s->at.derived_feasible, s->at.lambda);
+        s->at.lambda = autonba_next_lambda(&s->settings, cs_task_limits(task), s->goal,
+                                           &s->at.derived_hw, s->at.derived_feasible, s->at.lambda);
     if (s->at.derived_feasible && autonba_budget_unknown(s)) {
         CS_TRY(evaluate(task, s, &s->at.derived)); /* shows whether evaluations are the budget */
         s->at.anchored = true;
@@ -194,64 +163,6 @@ cs_status autonba_derive_now(cs_task *task, autonba_state *s)
 }
 
 /* ---- candidates ---- */
-
-/* The block that costs most goes one operator or bitwidth down, until an accelerator fits. */
-static bool make_cheaper(const cs_space *space, const autonba_logits *l, const double *share,
-                         cs_design *design)
-{
-    size_t ops_at, bits_at, last;
-    double worst = -1.0;
-    size_t block = l->n_blocks;
-    cs_space_group(space, CS_GROUP_NETWORK, &ops_at, &last);
-    cs_space_group(space, CS_GROUP_BITWIDTH, &bits_at, &last);
-    const cs_net_space *net = cs_space_net_space(space);
-    for (size_t b = 0; b < l->n_blocks; b++) {
-        const cs_op *op = &cs_ops[net->ops[design->choice[ops_at + b]]];
-        const bool can = design->choice[bits_at + b] > 0 || op->expansion > 1 || op->kernel > 3;
-        if (can && !op->skip && share[b] > worst) {
-            worst = share[b];
-            block = b;
-        }
-    }
-    if (block == l->n_blocks)
-        return false;
-    if (design->choice[bits_at + block] > 0) {
-        design->choice[bits_at + block]--;
-        return true;
-    }
-    const cs_op *now = &cs_ops[net->ops[design->choice[ops_at + block]]];
-    const float *logit = &l->alpha->value[l->alpha->offset[block]];
-    size_t best = l->n_ops;
-    for (size_t i = 0; i < l->n_ops; i++) { /* the likeliest of the smaller ones */
-        const cs_op *op = &cs_ops[net->ops[i]];
-        const int size =
-            op->expansion * (op->kernel * op->kernel + 8) / (op->groups ? op->groups : 1);
-        const int limit = now->expansion * (now->kernel * now->kernel + 8) / now->groups;
-        if (!op->skip && size < limit && (best == l->n_ops || logit[i] > logit[best]))
-            best = i;
-    }
-    if (best == l->n_ops)
-        return false;
-    design->choice[ops_at + block] = (uint16_t)best;
-    return true;
-}
-
-/* An accelerator for the network, which gives way until one fits. */
-static cs_status fit(cs_task *task, autonba_state *s, cs_design *design, double samples,
-                     bool *feasible)
-{
-    cs_hw_metrics hw;
-    double share[CS_BLOCKS_MAX];
-    CS_TRY(autonba_search_accelerator(task, s, design, true, samples, &hw, feasible));
-    for (int i = 0; !*feasible && i < SHRINK_MAX && autonba_queries_free(task, s) >= 2.0; i++) {
-        CS_TRY(autonba_look(task, s, design));
-        autonba_shares(&s->report, s->goal, s->logits.n_blocks, share);
-        if (!make_cheaper(s->space, &s->logits, share, design))
-            return CS_OK;
-        CS_TRY(autonba_search_accelerator(task, s, design, true, samples / 4.0, &hw, feasible));
-    }
-    return CS_OK;
-}
 
 static bool is_candidate(const autonba_state *s, const cs_design *design)
 {
@@ -312,6 +223,15 @@ static bool affordable(const cs_task *task, const autonba_state *s, const cs_des
            times * price <= cs_budget_left(task, CS_METER_MACS) * s->at.total_macs;
 }
 
+static bool enough_candidates(const cs_task *task, const autonba_state *s, uint32_t wanted)
+{
+    if (s->at.n_candidates == 0)
+        return false;
+    return s->at.n_candidates >= wanted || s->at.attempts > 8u * wanted ||
+           cs_training_left(task) < (1.0 - COMPARE_SHARE) * s->at.derive_begin ||
+           !affordable(task, s, &s->at.candidate[0].design, COMPARE_MARGIN);
+}
+
 cs_status autonba_derive_step(cs_task *task, autonba_state *s)
 {
     const uint32_t wanted = autonba_pure(s) ? 1 : s->settings.candidates;
@@ -325,18 +245,13 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     }
     s->at.attempts++;
     if (!is_candidate(s, &design)) {
-        CS_TRY(fit(task, s, &design, samples_for_one(task, s), &feasible));
+        CS_TRY(autonba_fit(task, s, &design, samples_for_one(task, s), &feasible));
         if (feasible && !is_candidate(s, &design))
             CS_TRY(add_candidate(task, s, &design));
     }
     if (s->at.n_candidates == 0 && s->at.attempts > wanted && s->at.has_feasible)
         CS_TRY(add_candidate(task, s, &s->at.feasible));
-    const double left = cs_training_left(task);
-    const bool dear = left < (1.0 - COMPARE_SHARE) * s->at.derive_begin ||
-                      !affordable(task, s, &s->at.candidate[0].design, COMPARE_MARGIN);
-    const bool enough = s->at.n_candidates >= wanted ||
-                        (s->at.n_candidates > 0 && (dear || s->at.attempts > 8u * wanted));
-    if (!enough)
+    if (!enough_candidates(task, s, wanted))
         return s->at.attempts > FAILURES_MAX ? CS_DONE : CS_OK;
     rank(&s->at);
     s->at.phase = AUTONBA_EVALUATE;
@@ -376,7 +291,7 @@ static cs_status evaluate_another(cs_task *task, autonba_state *s)
     if (++s->at.attempts > FAILURES_MAX)
         return CS_DONE;
     if (!cs_memo_get(s->memo, &design, &known))
-        CS_TRY(fit(task, s, &design, samples_for_one(task, s) / 4.0, &feasible));
+        CS_TRY(autonba_fit(task, s, &design, samples_for_one(task, s) / 4.0, &feasible));
     if (!feasible || cs_memo_get(s->memo, &design, &known))
         return CS_OK;
     CS_TRY(score(task, s, &design, &acc));
@@ -420,7 +335,7 @@ cs_status autonba_finish(cs_task *task, void *state)
     cs_design design = s->at.has_derived ? s->at.derived : s->at.accelerator;
     autonba_argmax_design(s->space, &s->logits, &design);
     const cs_status status =
-        search_with(task, s, &design, s->at.has_derived, FINISH_SAMPLES, &hw, &feasible);
+        autonba_search_freely(task, s, &design, s->at.has_derived, FINISH_SAMPLES, &hw, &feasible);
     if (status != CS_OK && status != CS_STOP)
         return status;
     return feasible ? cs_offer(task, &design, NAN) : CS_OK;

@@ -35,8 +35,9 @@ static cs_status search_for_path(cs_task *task, autonba_state *s, cs_design *des
 {
     cs_hw_metrics hw;
     bool feasible;
-    CS_TRY(autonba_search_accelerator(task, s, design, s->at.hw_searches > 0, samples, &hw,
+    CS_TRY(autonba_search_accelerator(task, s, design, s->at.path_searches > 0, samples, &hw,
                                       &feasible));
+    s->at.path_searches++;
     s->at.accelerator = *design;
     return CS_OK;
 }
@@ -47,7 +48,7 @@ static cs_status cost_of_path(cs_task *task, autonba_state *s, bool *known)
 {
     const autonba_settings *set = &s->settings;
     const uint64_t period = (uint64_t)set->hw_period;
-    const bool due = set->hw_frozen ? s->at.hw_searches == 0 : s->at.arch_steps % period == 0;
+    const bool due = set->hw_frozen ? s->at.path_searches == 0 : s->at.arch_steps % period == 0;
     cs_design design = s->at.accelerator;
     double room = autonba_queries_free(task, s);
     autonba_draw_design(s->space, &s->draw, &design);

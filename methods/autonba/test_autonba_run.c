@@ -161,6 +161,44 @@ Test(autonba, every_mode_answers)
     }
 }
 
+/* Steps the method by hand to the end of its training; the state tells what it did. */
+Test(autonba, frozen_hardware_is_searched_once_for_paths)
+{
+    for (int frozen = 0; frozen < 2; frozen++) {
+        toy t = toy_new(&cs_method_autonba);
+        double value[64];
+        cs_task *task;
+        void *opened;
+        defaults(value);
+        set(value, "hw_frozen", frozen);
+        set(value, "hw_period", 5.0);
+        t.config.param = value;
+        t.config.budget[CS_METER_MACS] = 8.0 * toy_price(&cs_method_autonba);
+        cr_assert_eq(cs_task_new(&t.config, &task, NULL), CS_OK);
+        cr_assert_eq(cs_method_autonba.open(task, &opened), CS_OK);
+        autonba_state *s = opened;
+        cs_design first = {0};
+        while (s->at.phase == AUTONBA_TRAIN) {
+            cr_assert_eq(cs_method_autonba.step(task, opened), CS_OK);
+            if (s->at.arch_steps == 1)
+                first = s->at.accelerator;
+        }
+        cr_assert_gt(s->at.arch_steps, 10u);
+        size_t begin, end;
+        cs_space_group(t.space, CS_GROUP_ACCELERATOR, &begin, &end);
+        const bool same = memcmp(first.choice + begin, s->at.accelerator.choice + begin,
+                                 (end - begin) * sizeof *first.choice) == 0;
+        cr_assert_eq(same, frozen == 1);
+        if (frozen)
+            cr_assert_eq(s->at.path_searches, 1u);
+        else
+            cr_assert_geq(s->at.path_searches, s->at.arch_steps / 5);
+        cs_method_autonba.close(opened);
+        cs_task_free(task);
+        toy_free(&t);
+    }
+}
+
 /* As published: nothing is trained by itself, the whole budget trains, one network is the answer.
  */
 Test(autonba, without_reserve_the_answer_is_the_most_probable_network)
