@@ -251,8 +251,12 @@ cs_status autonba_derive_step(cs_task *task, autonba_state *s)
     }
     if (s->at.n_candidates == 0 && s->at.attempts > wanted && s->at.has_feasible)
         CS_TRY(add_candidate(task, s, &s->at.feasible));
-    if (!enough_candidates(task, s, wanted))
-        return s->at.attempts > FAILURES_MAX ? CS_DONE : CS_OK;
+    if (!enough_candidates(task, s, wanted)) {
+        if (s->at.attempts <= FAILURES_MAX && autonba_queries_free(task, s) >= 1.0)
+            return CS_OK;
+        if (s->at.n_candidates == 0)
+            return CS_DONE;
+    }
     rank(&s->at);
     s->at.phase = AUTONBA_EVALUATE;
     s->at.attempts = 0;
@@ -288,7 +292,7 @@ static cs_status evaluate_another(cs_task *task, autonba_state *s)
     double known, acc;
     bool feasible = false;
     draw_network(task, s, &design);
-    if (++s->at.attempts > FAILURES_MAX)
+    if (++s->at.attempts > FAILURES_MAX || autonba_queries_free(task, s) < 1.0)
         return CS_DONE;
     if (!cs_memo_get(s->memo, &design, &known))
         CS_TRY(autonba_fit(task, s, &design, samples_for_one(task, s) / 4.0, &feasible));

@@ -6,6 +6,7 @@
 /* Part of the cost-model queries that the training may have used at its beginning and its end. */
 #define QUERIES_AT_BEGIN 0.02
 #define QUERIES_AT_END 0.7
+#define QUERIES_IN_ALL 0.99   /* a search that is done is not one that was cut short */
 #define QUERIES_TO_ANCHOR 0.5 /* for the first feasible design, which tells the budget */
 #define FIRST_QUERIES 64.0    /* before the size of their budget is known */
 #define ARCH_LR_MAX 0.05
@@ -70,7 +71,7 @@ double autonba_queries_free(const cs_task *task, const autonba_state *s)
     const double made = fmin(1.0, autonba_progress_made(task, s));
     double part = QUERIES_AT_BEGIN + made * (QUERIES_AT_END - QUERIES_AT_BEGIN);
     if (s->at.phase != AUTONBA_TRAIN)
-        part = 1.0;
+        part = QUERIES_IN_ALL;
     else if (autonba_budget_unknown(s))
         part = fmax(part, QUERIES_TO_ANCHOR);
     return fmax(0.0, used / (1.0 - left) * part - used);

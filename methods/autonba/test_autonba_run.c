@@ -226,6 +226,24 @@ Test(autonba, images_can_be_the_budget)
     toy_free(&t);
 }
 
+/* The cap on queries is for searches that find nothing: one that ends in order stays below it. */
+Test(autonba, queries_are_rationed_to_the_end)
+{
+    static const double caps[] = {300.0, 2000.0, 20000.0};
+    for (size_t i = 0; i < 3; i++) {
+        toy t = toy_new(&cs_method_autonba);
+        double value[64];
+        defaults(value);
+        t.config.budget[CS_METER_HW_QUERIES] = caps[i];
+        const toy_result r = run_with(&t, value, 12.0);
+        cr_assert_lt((double)r.summary.hw_queries, caps[i], "%s", r.reason);
+        cr_assert(strcmp(r.reason, "budget") == 0 || strcmp(r.reason, "converged") == 0, "%s",
+                  r.reason);
+        cr_assert(r.answered);
+        toy_free(&t);
+    }
+}
+
 /* No DSPs, no frame rate: energy-delay product and area of an ASIC. */
 Test(autonba, limits_may_be_those_of_an_asic)
 {
